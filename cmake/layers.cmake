@@ -1,0 +1,41 @@
+# holdfast_layer(NAME [USES layer...] [LIBS library...]): the sources of src/NAME as one library.
+function(holdfast_layer name)
+  cmake_parse_arguments(ARG "" "" "USES;LIBS" ${ARGN})
+  list(TRANSFORM ARG_USES PREPEND holdfast_)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cpp)
+  if(sources)
+    add_library(holdfast_${name} STATIC ${sources})
+    target_link_libraries(holdfast_${name} PUBLIC holdfast_options ${ARG_USES} ${ARG_LIBS})
+  else()
+    add_library(holdfast_${name} INTERFACE)
+    target_link_libraries(holdfast_${name} INTERFACE holdfast_options ${ARG_USES} ${ARG_LIBS})
+  endif()
+endfunction()
+
+# holdfast_program(NAME FOLDER folder USES layer...): an executable from src/FOLDER.
+function(holdfast_program name)
+  cmake_parse_arguments(ARG "" "FOLDER" "USES" ${ARGN})
+  list(TRANSFORM ARG_USES PREPEND holdfast_)
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${ARG_FOLDER}/*.cpp)
+  if(sources)
+    add_executable(${name} ${sources})
+    target_link_libraries(${name} PRIVATE holdfast_options ${ARG_USES})
+  endif()
+endfunction()
+
+# holdfast_tests(NAME FOLDER folder USES layer... [LABELS ...]): every *_test.cpp below tests/FOLDER
+# as one GoogleTest program, each TEST known to ctest by its own name.
+function(holdfast_tests name)
+  cmake_parse_arguments(ARG "" "FOLDER" "USES;LIBS;LABELS" ${ARGN})
+  list(TRANSFORM ARG_USES PREPEND holdfast_)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${ARG_FOLDER}/*.cpp)
+  if(NOT sources)
+    return()
+  endif()
+  add_executable(${name} ${sources})
+  target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_link_libraries(${name} PRIVATE holdfast_options ${ARG_USES} ${ARG_LIBS} GTest::gtest GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE HOLDFAST_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
+                                             HOLDFAST_BINARY_DIR="${PROJECT_BINARY_DIR}")
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300 LABELS "${ARG_LABELS}")
+endfunction()

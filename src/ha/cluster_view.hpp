@@ -1,0 +1,106 @@
+// What etcd says of the cluster, as values. Made by patroni/dcs_values from one consistent read.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/time.hpp"
+#include "pg/lsn.hpp"
+
+namespace holdfast::ha {
+
+using MemberName = std::string;
+using SystemId = std::string;   // PostgreSQL's database system identifier, decimal digits
+using LeaseId = std::int64_t;   // 0: none
+using Revision = std::int64_t;  // an etcd revision; 0: the key does not exist
+using Epoch = Revision;         // the leader key's create revision: grows with every new leadership
+
+// Patroni's states of a member's PostgreSQL, as written to etcd.
+enum class MemberState {
+  unknown, initdb, starting, running, restarting, stopping, stopped, crashed, start_failed, restart_failed,
+  stop_failed, creating_replica, custom_bootstrap,
+};
+
+enum class MemberRole { uninitialized, replica, primary, standby_leader, promoted, demoted };
+
+struct Tags {
+  bool nofailover = false;
+  bool noloadbalance = false;
+  bool nosync = false;
+  bool clonefrom = false;
+  int failover_priority = 1;
+};
+
+struct Member {
+  MemberName name;
+  std::string conn_url;  // postgres://host:port/database
+  std::string api_url;   // http://host:port/patroni
+  MemberState state = MemberState::unknown;
+  MemberRole role = MemberRole::uninitialized;
+  pg::Timeline timeline = 0;
+  std::optional<pg::Lsn> xlog_location;  // the member's newest WAL, received or replayed, as Patroni has it
+  std::optional<pg::Lsn> receive_lsn;
+  std::optional<pg::Lsn> replay_lsn;
+  std::string replication_state;  // "streaming", "in archive recovery", or empty
+  std::string version;            // of the agent
+  Tags tags;
+  LeaseId lease = 0;
+};
+
+struct LeaderKey {
+  MemberName name;
+  Epoch epoch = 0;
+  Revision mod_revision = 0;
+  LeaseId lease = 0;
+};
+
+// The /sync key: who may be promoted without loss besides its leader.
+struct SyncState {
+  MemberName leader;
+  std::set<MemberName> standbys;
+  int quorum = 0;
+  Revision mod_revision = 0;  // 0: the key does not exist yet
+
+  bool includes(std::string_view name) const { return leader == name || standbys.contains(MemberName(name)); }
+};
+
+// The /failover key: a person asked for a switchover or a failover.
+struct FailoverRequest {
+  std::optional<MemberName> leader;     // who was leader when it was asked; absent for a failover
+  std::optional<MemberName> candidate;  // absent: any
+  std::optional<base::WallTime> scheduled_at;
+  Revision mod_revision = 0;
+};
+
+// The /status key, written by the leader.
+struct ClusterStatus {
+  pg::Lsn optime;  // the leader's WAL position when it last wrote the key
+  std::map<std::string, pg::Lsn> slots;
+};
+
+struct ClusterView {
+  Revision revision = 0;
+  std::optional<SystemId> initialize;  // absent: no cluster yet; empty: somebody is bootstrapping it
+  Revision initialize_revision = 0;
+  bool has_config = false;
+  std::optional<LeaderKey> leader;
+  std::vector<Member> members;  // in order of name
+  std::optional<SyncState> sync;
+  std::optional<FailoverRequest> failover;
+  ClusterStatus status;
+  std::vector<pg::Timeline> history;  // the timelines that were left, oldest first
+
+  const Member* member(std::string_view name) const {
+    for (const auto& member : members)
+      if (member.name == name) return &member;
+    return nullptr;
+  }
+  bool led_by(std::string_view name) const { return leader && leader->name == name; }
+};
+
+}  // namespace holdfast::ha

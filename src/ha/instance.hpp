@@ -1,0 +1,96 @@
+// What this node's PostgreSQL looks like, as values. Filled by ports::Postgres::observe().
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/time.hpp"
+#include "ha/cluster_view.hpp"
+#include "pg/lsn.hpp"
+#include "pg/timeline_history.hpp"
+
+namespace holdfast::ha {
+
+enum class DataDirectory {
+  absent,       // does not exist, or is empty: free to be bootstrapped or cloned into
+  valid,        // a PostgreSQL cluster of our major version
+  incomplete,   // ours, left by a bootstrap or clone that did not finish (marked as such); free to be replaced
+  foreign,      // holds files, but is no PostgreSQL cluster: never touched
+  other_major,  // a cluster of another PostgreSQL major version: never touched
+  unreadable,   // cannot be looked at (permissions, I/O error): never touched
+};
+
+// pg_control's state of the cluster. https://www.postgresql.org/docs/15/app-pgcontroldata.html
+enum class ControlState { unknown, shut_down, shut_down_in_recovery, in_production, in_recovery, starting_up };
+
+struct ControlData {
+  SystemId system_id;
+  ControlState state = ControlState::unknown;
+  pg::Timeline timeline = 0;  // of the latest checkpoint, or of the minimum recovery point where that is later
+  pg::Lsn checkpoint;         // start of the latest checkpoint record
+  pg::Lsn min_recovery_end;
+  bool checksums = false;
+  bool wal_log_hints = false;
+};
+
+enum class Process { stopped, starting, running, stopping };
+
+// One row of pg_stat_replication that belongs to a member (application_name = member name).
+struct StandbyConnection {
+  MemberName name;
+  bool streaming = false;   // state = 'streaming'
+  bool synchronous = false; // sync_state is 'sync' or 'quorum'
+  pg::Lsn write, flush, replay;
+};
+
+struct Slot {
+  std::string name;
+  bool active = false;
+  bool logical = false;
+  std::optional<pg::Lsn> restart_lsn;
+};
+
+// Answers of the running server to SQL.
+struct ServerStatus {
+  bool in_recovery = false;
+  pg::Timeline timeline = 0;  // of the WAL being written, received or replayed
+  pg::Lsn position;           // primary: written and flushed WAL; standby: the newest of received and replayed
+  pg::Lsn received;           // standby only; 0/0 when nothing was streamed yet
+  pg::Lsn replayed;           // standby only
+  bool receiver_streaming = false;       // standby: the WAL receiver is connected and streaming
+  std::string synchronous_standby_names; // in effect in the asking session
+  std::vector<StandbyConnection> standbys;
+  std::vector<Slot> slots;
+  std::optional<base::WallTime> started_at;
+  int server_version = 0;  // 150004
+};
+
+// Where a standby streams from.
+struct Upstream {
+  MemberName name;
+  std::string conn_url;  // the member's, postgres://host:port/database; credentials come from the configuration
+
+  bool operator==(const Upstream&) const = default;
+};
+
+struct Instance {
+  DataDirectory data = DataDirectory::absent;
+  std::string data_problem;  // for foreign, other_major, unreadable: which path and what is wrong with it
+  std::optional<ControlData> control;
+  bool standby_signal = false;  // the next start is a standby's
+  Process process = Process::stopped;
+  std::optional<ServerStatus> status;  // absent: not running, or it did not answer in time
+  std::optional<Upstream> upstream;    // what primary_conninfo is set to now, as set by follow() or start()
+};
+
+// What an upstream says about its own history, for finding out whether we diverged from it.
+struct UpstreamTimeline {
+  MemberName name;
+  SystemId system_id;
+  pg::Timeline timeline = 0;
+  pg::Lsn position;
+  pg::TimelineHistory history;
+};
+
+}  // namespace holdfast::ha

@@ -1,0 +1,103 @@
+// A node's configuration, as values. Read from Patroni's YAML by patroni/config_file.
+// https://patroni.readthedocs.io/en/latest/yaml_configuration.html
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ha/cluster_view.hpp"
+
+namespace holdfast::patroni {
+
+struct HostPort {
+  std::string host;
+  std::uint16_t port = 0;
+};
+
+// How to log in to PostgreSQL as one of its users; each setting may be empty.
+struct PostgresUser {
+  std::string username;
+  std::string password;
+  std::string sslmode, sslrootcert, sslcert, sslkey, sslpassword, sslcrl, gssencmode, channel_binding;
+};
+
+// Client side of TLS towards etcd or other members' REST API; empty fields are off.
+struct TlsFiles {
+  std::string cacert;
+  std::string cert;
+  std::string key;
+};
+
+struct EtcdConfig {
+  std::vector<HostPort> hosts;
+  bool tls = false;  // protocol: https
+  TlsFiles files;
+  std::string username;
+  std::string password;
+};
+
+struct RestApiConfig {
+  std::vector<HostPort> listen;  // all share one port
+  std::string connect_address;   // host:port that others use
+  std::string username, password;
+  std::string certfile, keyfile, keyfile_password, cafile, ciphers;
+  enum class VerifyClient { none, optional, required } verify_client = VerifyClient::none;
+};
+
+// The parts of `postgresql:` that may also come from dynamic configuration.
+struct PostgresSettings {
+  std::map<std::string, std::string> parameters;  // values as in postgresql.conf, unquoted
+  std::vector<std::string> pg_hba;
+  std::vector<std::string> pg_ident;
+  bool use_pg_rewind = false;
+  bool use_slots = true;
+};
+
+struct PostgresConfig {
+  std::vector<std::string> listen_addresses;
+  std::uint16_t port = 5432;
+  std::string connect_address;  // host:port that others use
+  std::string data_dir;
+  std::string bin_dir;      // empty: found in PATH, then in Debian's /usr/lib/postgresql/15/bin
+  std::string config_dir;   // empty: data_dir
+  std::string pgpass;       // where the password file for our own tools is written
+  std::string database = "postgres";  // that the agent connects to
+  PostgresUser superuser, replication, rewind;
+  bool use_unix_socket = false;
+  bool use_unix_socket_repl = false;
+  std::vector<std::string> basebackup_options;  // "checkpoint=fast" or "verbose", as for --checkpoint=fast
+  PostgresSettings local;  // from this file; wins over dynamic configuration
+};
+
+// Options of initdb: {"encoding", "UTF8"} is --encoding=UTF8; an absent value is a plain flag.
+struct InitdbOption {
+  std::string name;
+  std::optional<std::string> value;
+};
+
+struct BootstrapConfig {
+  boost::json::object dcs;  // written to etcd's /config when the cluster is made, in file order
+  std::vector<InitdbOption> initdb;
+  std::string post_bootstrap;  // command line run after bootstrap with a connection URL appended
+};
+
+struct NodeConfig {
+  std::string scope;
+  std::string name;
+  std::string dcs_namespace = "/service/";  // begins and ends with a slash
+  EtcdConfig etcd;
+  RestApiConfig restapi;
+  TlsFiles ctl;                // client certificates towards other members' REST API
+  bool ctl_insecure = false;   // do not verify their certificates
+  PostgresConfig postgresql;
+  BootstrapConfig bootstrap;
+  ha::Tags tags;
+  boost::json::object tags_json;  // as written to etcd: file order, false predefined tags dropped
+  std::string log_level = "INFO";
+};
+
+}  // namespace holdfast::patroni
