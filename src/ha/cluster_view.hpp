@@ -52,6 +52,16 @@ struct Member {
   LeaseId lease = 0;
 };
 
+// What a member answers when asked directly, GET /patroni.
+// https://patroni.readthedocs.io/en/latest/rest_api.html#monitoring-endpoint
+struct PeerStatus {
+  bool running = false;
+  bool in_recovery = true;
+  pg::Timeline timeline = 0;
+  pg::Lsn position;  // newest WAL, received or replayed; of a primary, written
+  bool dcs_reachable = true;
+};
+
 struct LeaderKey {
   MemberName name;
   Epoch epoch = 0;

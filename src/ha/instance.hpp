@@ -16,6 +16,7 @@ enum class DataDirectory {
   absent,       // does not exist, or is empty: free to be bootstrapped or cloned into
   valid,        // a PostgreSQL cluster of our major version
   incomplete,   // ours, left by a bootstrap or clone that did not finish (marked as such); free to be replaced
+  unconfirmed,  // bootstrapped to the end, but not yet announced in etcd (marked as such, see confirm_bootstrap)
   foreign,      // holds files, but is no PostgreSQL cluster: never touched
   other_major,  // a cluster of another PostgreSQL major version: never touched
   unreadable,   // cannot be looked at (permissions, I/O error): never touched
@@ -88,6 +89,7 @@ struct Instance {
 struct UpstreamTimeline {
   MemberName name;
   SystemId system_id;
+  bool in_recovery = true;  // not (yet) a primary: its timeline may still change; SHOW in_hot_standby tells
   pg::Timeline timeline = 0;
   pg::Lsn position;
   pg::TimelineHistory history;

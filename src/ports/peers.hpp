@@ -1,25 +1,16 @@
 // The REST API of other members, as this node needs it.
 #pragma once
 
-#include <optional>
 #include <string>
 
 #include "base/result.hpp"
 #include "base/task.hpp"
 #include "base/time.hpp"
-#include "pg/lsn.hpp"
+#include "ha/cluster_view.hpp"
 
 namespace holdfast::ports {
 
-// What a member answers to GET /patroni.
-// https://patroni.readthedocs.io/en/latest/rest_api.html#monitoring-endpoint
-struct PeerStatus {
-  bool running = false;
-  bool in_recovery = true;
-  pg::Timeline timeline = 0;
-  pg::Lsn position;  // newest WAL, received or replayed; of a primary, written
-  bool dcs_reachable = true;
-};
+using PeerStatus = ha::PeerStatus;
 
 class Peers {
  public:

@@ -47,7 +47,8 @@ class Postgres {
   // Jobs ------------------------------------------------------------------------------------------------------
 
   // initdb with the configured options, first start as a primary, users, settings. The directory must be absent
-  // or incomplete. On success the server runs as primary and the result is its system identifier.
+  // or incomplete. On success the server runs as primary, the result is its system identifier, and the directory is
+  // `unconfirmed`: should this node lose the initialize key meanwhile, its new cluster is nobody's and is thrown away.
   virtual base::Task<base::Result<ha::SystemId>> bootstrap(ReportProgress report) = 0;
 
   // Copies `source` with pg_basebackup. If the directory holds data, the copy is made beside it and swapped in
@@ -75,6 +76,8 @@ class Postgres {
 
   // Quick calls -----------------------------------------------------------------------------------------------
 
+  // The bootstrapped cluster has been announced in etcd: the directory becomes `valid`.
+  virtual base::Task<base::Result<void>> confirm_bootstrap() = 0;
   // Points a running standby at another upstream, or at none.
   virtual base::Task<base::Result<void>> follow(std::optional<ha::Upstream> upstream, base::Instant deadline) = 0;
   // Sets synchronous_standby_names and reloads; returns when a new session would see the value.
