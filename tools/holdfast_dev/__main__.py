@@ -1,0 +1,72 @@
+"""./dev COMMAND: reads the command line and calls the one function that does it."""
+
+import argparse
+import os
+import subprocess
+import sys
+
+from . import build as building
+from . import sources
+from .console import Failure, say
+
+
+def build(arguments):
+    binary = building.build(arguments.preset, arguments.target)
+    say(f"==> {binary}")
+
+
+def check(arguments):
+    if arguments.update:
+        sources.update_policy_page()
+    sources.check_layers()
+    sources.check_format()
+    sources.check_policy_page()
+    say("layers, format and docs/policy.md are in order")
+
+
+def sim(rest):
+    binary = building.build("release", ["holdfast"])
+    os.execv(binary, [str(binary), "sim", *rest])
+
+
+def parser():
+    top = argparse.ArgumentParser(prog="./dev", description="Holdfast's developer command; ./dev --help is the page to read.")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    add = commands.add_parser("build", help="compile")
+    add.add_argument("preset", nargs="?", default="release", choices=["release", "dev", "tsan"])
+    add.add_argument("--target", nargs="+", default=(), help="only these targets of CMake")
+    add.set_defaults(run=build)
+
+    add = commands.add_parser("fmt", help="format the C++ sources")
+    add.set_defaults(run=lambda _: sources.format_sources())
+
+    add = commands.add_parser("lint", help="clang-tidy")
+    add.add_argument("paths", nargs="*", help="regular expressions of file names; all of src/ when absent")
+    add.set_defaults(run=lambda arguments: sources.lint(arguments.paths))
+
+    add = commands.add_parser("check", help="the fast checks to run before a commit")
+    add.add_argument("--update", action="store_true", help="write docs/policy.md anew first")
+    add.set_defaults(run=check)
+    return top
+
+
+def main():
+    if sys.argv[1:2] == ["sim"]:  # its options belong to the program itself
+        return sim(sys.argv[2:])
+    arguments = parser().parse_args()
+    return arguments.run(arguments)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except Failure as error:
+        print(f"\n./dev: {error}", file=sys.stderr)
+        sys.exit(1)
+    except subprocess.CalledProcessError as error:
+        print(f"\n./dev: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("\n./dev: interrupted", file=sys.stderr)
+        sys.exit(130)
