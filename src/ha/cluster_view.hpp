@@ -22,8 +22,22 @@ using Epoch = Revision;         // the leader key's create revision: grows with 
 
 // Patroni's states of a member's PostgreSQL, as written to etcd.
 enum class MemberState {
-  unknown, initdb, starting, running, restarting, stopping, stopped, crashed, start_failed, restart_failed,
-  stop_failed, creating_replica, custom_bootstrap,
+  unknown,
+  initdb,
+  initdb_failed,
+  custom_bootstrap,
+  custom_bootstrap_failed,
+  creating_replica,
+  running,
+  starting,
+  bootstrap_starting,
+  start_failed,
+  restarting,
+  restart_failed,
+  stopping,
+  stopped,
+  stop_failed,
+  crashed,
 };
 
 enum class MemberRole { uninitialized, replica, primary, standby_leader, promoted, demoted };
@@ -33,7 +47,10 @@ struct Tags {
   bool noloadbalance = false;
   bool nosync = false;
   bool clonefrom = false;
-  int failover_priority = 1;
+  bool nostream = false;
+  int failover_priority = 1;  // 0 or less: nofailover
+  int sync_priority = 1;      // 0 or less: nosync
+  MemberName replicatefrom;   // empty: from the leader
 };
 
 struct Member {
@@ -47,7 +64,12 @@ struct Member {
   std::optional<pg::Lsn> receive_lsn;
   std::optional<pg::Lsn> replay_lsn;
   std::string replication_state;  // "streaming", "in archive recovery", or empty
-  std::string version;            // of the agent
+  std::string version;            // the level of compatibility with Patroni
+  std::string holdfast;           // our own version; empty: the member is a Patroni
+  std::optional<bool>
+      checkpoint_after_promote;  // false: a new primary has not yet written its first checkpoint
+  bool pending_restart = false;
+  bool pause = false;  // the member has seen that the cluster is paused
   Tags tags;
   LeaseId lease = 0;
 };
@@ -75,6 +97,7 @@ struct SyncState {
   std::set<MemberName> standbys;
   int quorum = 0;
   Revision mod_revision = 0;  // 0: the key does not exist yet
+  bool readable = true;       // false: the key exists and does not parse; nobody may call himself synchronous
 
   bool includes(std::string_view name) const { return leader == name || standbys.contains(MemberName(name)); }
 };
@@ -91,19 +114,23 @@ struct FailoverRequest {
 struct ClusterStatus {
   pg::Lsn optime;  // the leader's WAL position when it last wrote the key
   std::map<std::string, pg::Lsn> slots;
+  std::vector<std::string> retain_slots;  // members' slots that outlive their member's absence for a while
 };
 
 struct ClusterView {
   Revision revision = 0;
   std::optional<SystemId> initialize;  // absent: no cluster yet; empty: somebody is bootstrapping it
   Revision initialize_revision = 0;
-  bool has_config = false;
+  bool has_config = false;  // the key exists, readable or not
+  Revision config_revision = 0;
   std::optional<LeaderKey> leader;
   std::vector<Member> members;  // in order of name
   std::optional<SyncState> sync;
-  std::optional<FailoverRequest> failover;
+  std::optional<FailoverRequest> failover;  // absent: no key, or one that asks for nothing
+  Revision failover_revision = 0;
   ClusterStatus status;
-  std::vector<pg::Timeline> history;  // the timelines that were left, oldest first
+  std::vector<pg::Timeline> history;           // the timelines that were left, oldest first
+  std::map<MemberName, std::string> failsafe;  // who must agree in failsafe mode, and their api_url
 
   const Member* member(std::string_view name) const {
     for (const auto& member : members)

@@ -50,11 +50,10 @@ struct RestApiConfig {
 
 // The parts of `postgresql:` that may also come from dynamic configuration.
 struct PostgresSettings {
-  std::map<std::string, std::string> parameters;  // values as in postgresql.conf, unquoted
+  // names in lower case; values as in postgresql.conf, unquoted
+  std::map<std::string, std::string> parameters;
   std::vector<std::string> pg_hba;
   std::vector<std::string> pg_ident;
-  bool use_pg_rewind = false;
-  bool use_slots = true;
 };
 
 struct PostgresConfig {
@@ -62,15 +61,16 @@ struct PostgresConfig {
   std::uint16_t port = 5432;
   std::string connect_address;  // host:port that others use
   std::string data_dir;
-  std::string bin_dir;      // empty: found in PATH, then in Debian's /usr/lib/postgresql/15/bin
-  std::string config_dir;   // empty: data_dir
-  std::string pgpass;       // where the password file for our own tools is written
+  std::string bin_dir;                // empty: found in PATH, then in Debian's /usr/lib/postgresql/15/bin
+  std::string config_dir;             // empty: data_dir
+  std::string pgpass;                 // where the password file for our own tools is written
   std::string database = "postgres";  // that the agent connects to
   PostgresUser superuser, replication, rewind;
   bool use_unix_socket = false;
   bool use_unix_socket_repl = false;
   std::vector<std::string> basebackup_options;  // "checkpoint=fast" or "verbose", as for --checkpoint=fast
-  PostgresSettings local;  // from this file; wins over dynamic configuration
+  PostgresSettings local;             // from this file; wins over dynamic configuration
+  std::optional<bool> use_pg_rewind;  // likewise; absent: the file does not say
 };
 
 // Options of initdb: {"encoding", "UTF8"} is --encoding=UTF8; an absent value is a plain flag.
@@ -91,8 +91,8 @@ struct NodeConfig {
   std::string dcs_namespace = "/service/";  // begins and ends with a slash
   EtcdConfig etcd;
   RestApiConfig restapi;
-  TlsFiles ctl;                // client certificates towards other members' REST API
-  bool ctl_insecure = false;   // do not verify their certificates
+  TlsFiles ctl;               // client certificates towards other members' REST API
+  bool ctl_insecure = false;  // do not verify their certificates
   PostgresConfig postgresql;
   BootstrapConfig bootstrap;
   ha::Tags tags;

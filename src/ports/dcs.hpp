@@ -20,16 +20,11 @@
 #include "base/result.hpp"
 #include "base/task.hpp"
 #include "base/time.hpp"
+#include "patroni/key_value.hpp"
 
 namespace holdfast::ports {
 
-struct KeyValue {
-  std::string key;
-  std::string value;
-  std::int64_t create_revision = 0;
-  std::int64_t mod_revision = 0;
-  std::int64_t lease = 0;
-};
+using KeyValue = patroni::KeyValue;
 
 // One linearizable read: all keys below a prefix as of one revision.
 struct DcsSnapshot {

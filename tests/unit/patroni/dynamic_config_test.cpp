@@ -1,0 +1,167 @@
+#include "patroni/dynamic_config.hpp"
+
+#include <boost/json.hpp>
+#include <gmock/gmock.h>
+
+#include "patroni/json_text.hpp"
+#include "unit/patroni/golden.hpp"
+
+namespace holdfast::patroni {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+EffectiveConfig effective(std::string_view dynamic, const PostgresConfig& local = {}) {
+  return effective_config(*parse_json_object(dynamic), local, "batman");
+}
+
+TEST(DynamicConfig, DefaultsArePatronis) {
+  const auto config = effective("{}");
+  EXPECT_THAT(config.problems, IsEmpty());
+  EXPECT_EQ(config.settings.ttl, 30s);
+  EXPECT_EQ(config.settings.loop_wait, 10s);
+  EXPECT_EQ(config.settings.retry_timeout, 10s);
+  EXPECT_EQ(config.settings.maximum_lag_on_failover, 1048576U);
+  EXPECT_EQ(config.settings.primary_start_timeout, 300s);
+  EXPECT_EQ(config.settings.synchronous_mode, ha::SynchronousMode::off);
+  EXPECT_EQ(config.postgresql.parameters.at("wal_level"), "replica");
+  EXPECT_EQ(config.postgresql.parameters.at("max_connections"), "100");
+  EXPECT_EQ(config.postgresql.parameters.at("cluster_name"), "batman");
+}
+
+TEST(DynamicConfig, AcceptsNumbersAndFlagsAsText) {
+  const auto config = effective(
+      R"({"ttl":"20","loop_wait":2,"retry_timeout":5,"pause":"on","synchronous_mode":"true",
+          "maximum_lag_on_failover":"99","maximum_lag_on_syncnode":-1,"master_start_timeout":0})");
+  EXPECT_THAT(config.problems, IsEmpty());
+  EXPECT_EQ(config.settings.ttl, 20s);
+  EXPECT_TRUE(config.settings.pause);
+  EXPECT_EQ(config.settings.synchronous_mode, ha::SynchronousMode::on);
+  EXPECT_EQ(config.settings.maximum_lag_on_failover, 99U);
+  EXPECT_FALSE(config.settings.maximum_lag_on_syncnode);
+  EXPECT_EQ(config.settings.primary_start_timeout, 0s);
+}
+
+TEST(DynamicConfig, TheNewNameWinsOverTheOldOne) {
+  EXPECT_EQ(
+      effective(R"({"primary_start_timeout":7,"master_start_timeout":0})").settings.primary_start_timeout,
+      7s);
+}
+
+struct Timing {
+  const char* config;
+  base::Duration ttl, loop_wait, retry_timeout;
+  std::size_t problems;
+};
+
+TEST(DynamicConfig, TimingRuleIsKeptByLowering) {
+  const Timing cases[] = {
+      {R"({"ttl":30,"loop_wait":10,"retry_timeout":10})", 30s, 10s, 10s, 0},
+      {R"({"ttl":25,"loop_wait":10,"retry_timeout":10})", 25s, 5s, 10s, 1},
+      {R"({"ttl":20,"loop_wait":2,"retry_timeout":10})", 20s, 1s, 9s, 1},
+      {R"({"ttl":21,"loop_wait":2,"retry_timeout":10})", 21s, 1s, 10s, 1},
+      {R"({"ttl":3,"loop_wait":1,"retry_timeout":1})", 3s, 1s, 1s, 0},
+      {R"({"ttl":1,"loop_wait":0,"retry_timeout":-5})", 3s, 1s, 1s, 3},
+      {R"({"ttl":4})", 4s, 1s, 1s, 1},
+      {R"({"ttl":99999999999999})", base::Duration(std::chrono::seconds(315360000)), 10s, 10s, 0},
+  };
+  for (const auto& c : cases) {
+    const auto config = effective(c.config);
+    EXPECT_EQ(config.settings.ttl, c.ttl) << c.config;
+    EXPECT_EQ(config.settings.loop_wait, c.loop_wait) << c.config;
+    EXPECT_EQ(config.settings.retry_timeout, c.retry_timeout) << c.config;
+    EXPECT_THAT(config.problems, SizeIs(c.problems)) << c.config;
+  }
+}
+
+TEST(DynamicConfig, WrongTypesAreReportedAndDefaulted) {
+  for (const auto* text :
+       {R"({"ttl":"soon"})", R"({"loop_wait":[]})", R"({"pause":"perhaps"})",
+        R"({"maximum_lag_on_failover":{}})", R"({"synchronous_node_count":0})", R"({"postgresql":5})",
+        R"({"postgresql":{"parameters":[]}})", R"({"postgresql":{"parameters":{"work_mem":{}}}})",
+        R"({"postgresql":{"pg_hba":"local all all trust"}})", R"({"postgresql":{"pg_hba":[7]}})",
+        R"({"postgresql":{"parameters":{"max_connections":"lots"}}})",
+        R"({"postgresql":{"parameters":{"max_wal_senders":1}}})",
+        R"({"postgresql":{"parameters":{"port":9}}})",
+        R"({"postgresql":{"parameters":{"wal_level":"minimal"}}})"}) {
+    const auto config = effective(text);
+    EXPECT_THAT(config.problems, SizeIs(1)) << text;
+    EXPECT_EQ(config.settings.ttl, 30s);
+    EXPECT_EQ(config.settings.loop_wait, 10s);
+    EXPECT_FALSE(config.settings.pause);
+    EXPECT_EQ(config.settings.synchronous_node_count, 1);
+    EXPECT_EQ(config.postgresql.parameters.at("wal_level"), "replica");
+    EXPECT_EQ(config.postgresql.parameters.at("max_wal_senders"), "10");
+  }
+}
+
+TEST(DynamicConfig, WhatIsNotUnderstoodOfSynchronousModeIsOn) {
+  EXPECT_EQ(effective(R"({"synchronous_mode":"quorum"})").settings.synchronous_mode, ha::SynchronousMode::on);
+  EXPECT_EQ(effective(R"({"synchronous_mode":"yep"})").settings.synchronous_mode, ha::SynchronousMode::on);
+  EXPECT_EQ(effective(R"({"synchronous_mode":null})").settings.synchronous_mode, ha::SynchronousMode::off);
+}
+
+TEST(DynamicConfig, LocalWinsExceptForWhatAllNodesMustShare) {
+  PostgresConfig local;
+  local.listen_addresses = {"127.0.0.1", "::1"};
+  local.port = 5433;
+  local.local.parameters = {{"work_mem", "8MB"}, {"max_connections", "5000"}};
+  local.local.pg_hba = {"local all all trust"};
+  local.use_pg_rewind = false;
+  const auto config = effective(
+      R"({"postgresql":{"use_pg_rewind":true,"pg_hba":["host all all all md5"],"pg_ident":["m a b"],
+          "parameters":{"Work_Mem":"4MB","max_connections":50,"fsync":true,"archive_mode":null,
+                        "wal_keep_segments":100}}})",
+      local);
+  EXPECT_FALSE(config.settings.use_pg_rewind);
+  EXPECT_THAT(config.problems, ElementsAre(HasSubstr("max_connections in the node's file")));
+  const auto& parameters = config.postgresql.parameters;
+  EXPECT_EQ(parameters.at("work_mem"), "8MB");
+  EXPECT_EQ(parameters.at("max_connections"), "50");
+  EXPECT_EQ(parameters.at("fsync"), "on");
+  EXPECT_EQ(parameters.at("wal_keep_size"), "1600MB");
+  EXPECT_EQ(parameters.at("listen_addresses"), "127.0.0.1,::1");
+  EXPECT_EQ(parameters.at("port"), "5433");
+  EXPECT_FALSE(parameters.contains("archive_mode"));
+  EXPECT_THAT(config.postgresql.pg_hba, ElementsAre("local all all trust"));
+  EXPECT_THAT(config.postgresql.pg_ident, ElementsAre("m a b"));
+}
+
+TEST(DynamicConfig, GoldenOnesAreUnderstood) {
+  for (const auto& line : golden_lines("etcd/config.jsonl")) {
+    const auto config = effective(line);
+    for (const auto& problem : config.problems)
+      EXPECT_TRUE(problem.contains("loop_wait") || problem.contains("quorum")) << problem;
+    EXPECT_TRUE(config.settings.use_pg_rewind);
+  }
+}
+
+struct Patch {
+  const char *config, *patch, *result;
+  bool changed;
+};
+
+TEST(PatchConfig, MergesLikePatroni) {
+  const Patch cases[] = {
+      {R"({"ttl":30})", R"({"ttl":20,"pause":true})", R"({"ttl":20,"pause":true})", true},
+      {R"({"ttl":30})", R"({"ttl":30})", R"({"ttl":30})", false},
+      {R"({"ttl":30,"a":1})", R"({"a":null,"b":null})", R"({"ttl":30})", true},
+      {R"({})", R"({"b":null})", R"({})", false},
+      {R"({})", R"({"slots":{"a":null}})", R"({"slots":{"a":null}})", true},
+      {R"({"p":{"x":1,"y":2,"w":4}})", R"({"p":{"x":null,"z":3}})", R"({"p":{"y":2,"w":4,"z":3}})", true},
+      {R"({"p":5})", R"({"p":{"x":1}})", R"({"p":{"x":1}})", true},
+  };
+  for (const auto& c : cases) {
+    auto config = *parse_json_object(c.config);
+    EXPECT_EQ(patch_config(config, *parse_json_object(c.patch)), c.changed) << c.patch;
+    EXPECT_EQ(to_json_text(config, JsonLayout::compact), c.result);
+  }
+}
+
+}  // namespace
+}  // namespace holdfast::patroni
