@@ -7,6 +7,7 @@
 
 #include "base/time.hpp"
 #include "ha/cluster_view.hpp"
+#include "pg/control_data.hpp"
 #include "pg/lsn.hpp"
 #include "pg/timeline_history.hpp"
 
@@ -22,18 +23,8 @@ enum class DataDirectory {
   unreadable,   // cannot be looked at (permissions, I/O error): never touched
 };
 
-// pg_control's state of the cluster. https://www.postgresql.org/docs/15/app-pgcontroldata.html
-enum class ControlState { unknown, shut_down, shut_down_in_recovery, in_production, in_recovery, starting_up };
-
-struct ControlData {
-  SystemId system_id;
-  ControlState state = ControlState::unknown;
-  pg::Timeline timeline = 0;  // of the latest checkpoint, or of the minimum recovery point where that is later
-  pg::Lsn checkpoint;         // start of the latest checkpoint record
-  pg::Lsn min_recovery_end;
-  bool checksums = false;
-  bool wal_log_hints = false;
-};
+using pg::ControlData;
+using pg::ControlState;
 
 enum class Process { stopped, starting, running, stopping };
 
@@ -78,10 +69,12 @@ struct Upstream {
 struct Instance {
   DataDirectory data = DataDirectory::absent;
   std::string data_problem;  // for foreign, other_major, unreadable: which path and what is wrong with it
+  // As of the last stop or start. While the server runs, only what never changes is current: system_id, checksums.
   std::optional<ControlData> control;
   bool standby_signal = false;  // the next start is a standby's
   Process process = Process::stopped;
   std::optional<ServerStatus> status;  // absent: not running, or it did not answer in time
+  std::string status_problem;          // running, but absent: why, e.g. which password was refused; for people
   std::optional<Upstream> upstream;    // what primary_conninfo is set to now, as set by follow() or start()
 };
 

@@ -57,6 +57,7 @@ class Postgres {
 
   // Starts the server. With an upstream (or `standby`): as standby following it (or nobody). Without: as what the
   // directory was last. Returns when the server accepts connections or, for a standby, at least has begun recovery.
+  // Unlike other jobs, a cancelled start leaves its server starting: observe it, and stop() it if it is not wanted.
   struct StartOptions {
     bool standby = false;
     std::optional<ha::Upstream> upstream;
@@ -78,11 +79,15 @@ class Postgres {
 
   // The bootstrapped cluster has been announced in etcd: the directory becomes `valid`.
   virtual base::Task<base::Result<void>> confirm_bootstrap() = 0;
-  // Points a running standby at another upstream, or at none.
+  // Points a running standby at another upstream, or at none. With none, returns when the WAL receiver is gone: from
+  // then on this standby acknowledges nothing to anybody.
   virtual base::Task<base::Result<void>> follow(std::optional<ha::Upstream> upstream, base::Instant deadline) = 0;
-  // Sets synchronous_standby_names and reloads; returns when a new session would see the value.
+  // Sets synchronous_standby_names and reloads; returns when a new session would see the value. Kept for the next
+  // start when the server does not run.
   virtual base::Task<base::Result<void>> set_synchronous_standby_names(std::string value, base::Instant deadline) = 0;
   // The effective settings (dynamic merged with local): written to the configuration files, reloaded if running.
+  // Without a data directory they are kept for the next bootstrap(), clone() or start(). refused: the running server
+  // does not take a value; the message names it.
   virtual base::Task<base::Result<void>> configure(patroni::PostgresSettings settings, base::Instant deadline) = 0;
   virtual base::Task<base::Result<void>> create_slot(std::string name, base::Instant deadline) = 0;
   virtual base::Task<base::Result<void>> drop_slot(std::string name, base::Instant deadline) = 0;
