@@ -14,13 +14,15 @@
 namespace holdfast::ha {
 
 enum class DataDirectory {
-  absent,       // does not exist, or is empty: free to be bootstrapped or cloned into
-  valid,        // a PostgreSQL cluster of our major version
-  incomplete,   // ours, left by a bootstrap or clone that did not finish (marked as such); free to be replaced
-  unconfirmed,  // bootstrapped to the end, but not yet announced in etcd (marked as such, see confirm_bootstrap)
-  foreign,      // holds files, but is no PostgreSQL cluster: never touched
-  other_major,  // a cluster of another PostgreSQL major version: never touched
-  unreadable,   // cannot be looked at (permissions, I/O error): never touched
+  absent,      // does not exist, or is empty: free to be bootstrapped or cloned into
+  valid,       // a PostgreSQL cluster of our major version
+  incomplete,  // ours, left by a bootstrap or clone that did not finish (marked as such); free to be replaced
+  unconfirmed,   // bootstrapped to the end, but not yet announced in etcd (marked as such, see
+                 // confirm_bootstrap)
+  half_rewound,  // a rewind began and did not end (marked as such): it must not be started, only cloned anew
+  foreign,       // holds files, but is no PostgreSQL cluster: never touched
+  other_major,   // a cluster of another PostgreSQL major version: never touched
+  unreadable,    // cannot be looked at (permissions, I/O error): never touched
 };
 
 using pg::ControlData;
@@ -31,8 +33,8 @@ enum class Process { stopped, starting, running, stopping };
 // One row of pg_stat_replication that belongs to a member (application_name = member name).
 struct StandbyConnection {
   MemberName name;
-  bool streaming = false;   // state = 'streaming'
-  bool synchronous = false; // sync_state is 'sync' or 'quorum'
+  bool streaming = false;    // state = 'streaming'
+  bool synchronous = false;  // sync_state is 'sync' or 'quorum'
   pg::Lsn write, flush, replay;
 };
 
@@ -47,11 +49,11 @@ struct Slot {
 struct ServerStatus {
   bool in_recovery = false;
   pg::Timeline timeline = 0;  // of the WAL being written, received or replayed
-  pg::Lsn position;           // primary: written and flushed WAL; standby: the newest of received and replayed
-  pg::Lsn received;           // standby only; 0/0 when nothing was streamed yet
-  pg::Lsn replayed;           // standby only
-  bool receiver_streaming = false;       // standby: the WAL receiver is connected and streaming
-  std::string synchronous_standby_names; // in effect in the asking session
+  pg::Lsn position;  // primary: written and flushed WAL; standby: the newest of received and replayed
+  pg::Lsn received;  // standby only; 0/0 when nothing was streamed yet
+  pg::Lsn replayed;  // standby only
+  bool receiver_streaming = false;        // standby: the WAL receiver is connected and streaming
+  std::string synchronous_standby_names;  // in effect in the asking session
   std::vector<StandbyConnection> standbys;
   std::vector<Slot> slots;
   std::optional<base::WallTime> started_at;
@@ -61,7 +63,8 @@ struct ServerStatus {
 // Where a standby streams from.
 struct Upstream {
   MemberName name;
-  std::string conn_url;  // the member's, postgres://host:port/database; credentials come from the configuration
+  std::string
+      conn_url;  // the member's, postgres://host:port/database; credentials come from the configuration
 
   bool operator==(const Upstream&) const = default;
 };

@@ -1,0 +1,80 @@
+#include "ha/candidate.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace holdfast::ha {
+namespace {
+
+bool streams_from_us(const Situation& s, std::string_view name) {
+  const auto& status = s.local.instance.status;
+  return status && std::ranges::any_of(status->standbys, [&](const StandbyConnection& standby) {
+           return standby.name == name && standby.streaming;
+         });
+}
+
+// Why `member` cannot take over from this leader; empty when it can.
+std::string obstacle(const Situation& s, const Member& member) {
+  if (member.name == s.local.name) return "it is the leader";
+  if (member.tags.nofailover) return "it is tagged nofailover";
+  if (member.state != MemberState::running) return "its PostgreSQL does not run";
+  if (sync_set_binds(s) && !s.cluster->sync->standbys.contains(member.name))
+    return "it is not a synchronous standby";
+  if (s.local.instance.status && !streams_from_us(s, member.name))
+    return "it does not stream from the leader";
+  return {};
+}
+
+}  // namespace
+
+bool sync_set_binds(const Situation& s) {
+  return s.settings.synchronous_mode == SynchronousMode::on && s.cluster && s.cluster->sync &&
+         !s.cluster->sync->leader.empty();
+}
+
+bool electable(const Situation& s, std::string_view name) {
+  if (name == s.local.name && s.local.tags.nofailover) return false;
+  if (const auto* member = s.cluster ? s.cluster->member(name) : nullptr; member && member->tags.nofailover)
+    return false;
+  return !sync_set_binds(s) || s.cluster->sync->includes(name);
+}
+
+std::optional<MemberName> lossless_candidate(const Situation& s) {
+  if (!sync_set_binds(s)) return std::nullopt;
+  for (const auto& member : s.cluster->members) {
+    const bool healthy = member.state == MemberState::running && member.role == MemberRole::replica &&
+                         member.replication_state == "streaming" && !member.tags.nofailover;
+    if (member.name != s.local.name && s.cluster->sync->standbys.contains(member.name) && healthy)
+      return member.name;
+  }
+  return std::nullopt;
+}
+
+SwitchoverCheck check_switchover(const Situation& s, const FailoverRequest& request) {
+  if (request.leader && *request.leader != s.local.name)
+    return {false, fmt::format("asked of {}, but {} is the leader", *request.leader, s.local.name)};
+  if (request.candidate) {
+    const auto* member = s.cluster->member(*request.candidate);
+    if (!member) return {false, fmt::format("candidate {} is not a member", *request.candidate)};
+    if (auto why = obstacle(s, *member); !why.empty())
+      return {false, fmt::format("candidate {} cannot take over: {}", member->name, why)};
+    return {true, fmt::format("to {}", member->name)};
+  }
+  std::string why_not = "there is no other member";
+  for (const auto& member : s.cluster->members) {
+    if (member.name == s.local.name) continue;
+    const auto why = obstacle(s, member);
+    if (why.empty()) return {true, "to any healthy member"};
+    why_not = fmt::format("{}: {}", member.name, why);
+  }
+  return {false, fmt::format("no member can take over ({})", why_not)};
+}
+
+bool asks_us_to_step_down(const Situation& s) {
+  if (!s.cluster || !s.cluster->failover) return false;
+  const auto& request = *s.cluster->failover;
+  if (request.scheduled_at && *request.scheduled_at > s.wall_time) return false;
+  return (!request.leader || *request.leader == s.local.name) && request.candidate != s.local.name;
+}
+
+}  // namespace holdfast::ha

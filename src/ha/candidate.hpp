@@ -1,0 +1,31 @@
+// Who may hold the leader key.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "ha/situation.hpp"
+
+namespace holdfast::ha {
+
+// In synchronous mode only members of /sync have every acknowledged commit. Until a leader has written the
+// key, nothing was promised yet, and the rules of asynchronous replication hold.
+bool sync_set_binds(const Situation& situation);
+
+bool electable(const Situation& situation, std::string_view member);
+
+// A synchronous standby that was healthy when it last said something; never this node.
+std::optional<MemberName> lossless_candidate(const Situation& situation);
+
+// Whether a switchover asked of the present leader (this node) can be carried out, and who would take over.
+struct SwitchoverCheck {
+  bool possible = false;
+  std::string reason;
+};
+SwitchoverCheck check_switchover(const Situation& situation, const FailoverRequest& request);
+
+// The request is for this node to step down now.
+bool asks_us_to_step_down(const Situation& situation);
+
+}  // namespace holdfast::ha

@@ -1,0 +1,59 @@
+#include "ha/decision.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace holdfast::ha {
+namespace {
+
+struct Describe {
+  std::string operator()(const Wait&) const { return "wait"; }
+  std::string operator()(const ObtainLease&) const { return "obtain_lease"; }
+  std::string operator()(const RenewLease&) const { return "renew_lease"; }
+  std::string operator()(const ReclaimLeaderKey&) const { return "reclaim_leader_key"; }
+  std::string operator()(const AcquireLeaderKey&) const { return "acquire_leader_key"; }
+  std::string operator()(const ReleaseLeaderKey&) const { return "release_leader_key"; }
+  std::string operator()(const PollPeers&) const { return "poll_peers"; }
+  std::string operator()(const WriteSyncState& write) const {
+    return fmt::format("write_sync_state {} [{}]", write.state.leader, fmt::join(write.state.standbys, ","));
+  }
+  std::string operator()(const DeleteSyncState&) const { return "delete_sync_state"; }
+  std::string operator()(const ClearFailoverRequest&) const { return "clear_failover_request"; }
+  std::string operator()(const WriteHistory&) const { return "write_history"; }
+  std::string operator()(const SetSyncNames& set) const {
+    return fmt::format("set_sync_names '{}'", set.names);
+  }
+  std::string operator()(const SyncSlots& slots) const {
+    return fmt::format("sync_slots +[{}] -[{}]", fmt::join(slots.create, ","), fmt::join(slots.drop, ","));
+  }
+  std::string operator()(const Follow& follow) const {
+    return fmt::format("follow {}", follow.upstream ? follow.upstream->name : "nobody");
+  }
+  std::string operator()(const CompareTimelines& compare) const {
+    return fmt::format("compare_timelines {}", compare.leader.name);
+  }
+  std::string operator()(const Bootstrap&) const { return "bootstrap"; }
+  std::string operator()(const Clone& clone) const { return fmt::format("clone {}", clone.source.name); }
+  std::string operator()(const StartPostgres& start) const {
+    if (!start.standby) return "start_postgres";
+    return fmt::format("start_postgres standby of {}", start.upstream ? start.upstream->name : "nobody");
+  }
+  std::string operator()(const StopPostgres& stop) const {
+    return stop.immediate ? "stop_postgres immediate" : "stop_postgres fast";
+  }
+  std::string operator()(const Promote&) const { return "promote"; }
+  std::string operator()(const Rewind& rewind) const { return fmt::format("rewind {}", rewind.source.name); }
+  std::string operator()(const CancelJob&) const { return "cancel_job"; }
+  std::string operator()(const TakeInitializeKey&) const { return "take_initialize_key"; }
+  std::string operator()(const AnnounceBootstrap&) const { return "announce_bootstrap"; }
+  std::string operator()(const ConfirmBootstrap&) const { return "confirm_bootstrap"; }
+  std::string operator()(const AdoptCluster&) const { return "adopt_cluster"; }
+  std::string operator()(const Refuse&) const { return "refuse"; }
+  std::string operator()(const Exit&) const { return "exit"; }
+};
+
+}  // namespace
+
+std::string to_string(const Action& action) { return std::visit(Describe{}, action); }
+
+}  // namespace holdfast::ha

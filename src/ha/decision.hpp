@@ -1,0 +1,114 @@
+// What can be decided. Actions are values; src/agent/act.cpp carries them out.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "base/time.hpp"
+#include "ha/cluster_view.hpp"
+#include "ha/instance.hpp"
+
+namespace holdfast::ha {
+
+// Nothing to do before `until`, unless something happens.
+struct Wait {
+  base::Instant until;
+};
+
+struct ObtainLease {};
+struct RenewLease {};
+// Our own leader key hangs on a lease of an earlier incarnation of this agent: move it to our lease.
+struct ReclaimLeaderKey {
+  Epoch epoch = 0;
+};
+// Create the leader key, if there still is none and /sync is still as seen.
+struct AcquireLeaderKey {
+  Revision sync_revision = 0;
+};
+struct ReleaseLeaderKey {};
+struct PollPeers {};
+
+// All writes below compare the leader key with our epoch, so a deposed leader writes nothing.
+struct WriteSyncState {
+  SyncState state;
+};
+struct DeleteSyncState {
+  Revision mod_revision = 0;
+};
+struct ClearFailoverRequest {
+  Revision mod_revision = 0;
+};
+struct WriteHistory {};
+
+struct SetSyncNames {
+  std::string names;
+};
+struct SyncSlots {
+  std::set<std::string> create;
+  std::set<std::string> drop;
+};
+struct Follow {
+  std::optional<Upstream> upstream;
+};
+struct CompareTimelines {
+  Upstream leader;
+  Epoch epoch = 0;
+};
+
+// Jobs.
+struct Bootstrap {};
+struct Clone {
+  Upstream source;
+};
+struct StartPostgres {
+  bool standby = false;
+  std::optional<Upstream> upstream;
+};
+// fast first, then immediate if that does not finish; `immediate` at once, cancelling whatever runs.
+struct StopPostgres {
+  bool immediate = false;
+  bool checkpoint_first = false;  // shortens the stop of a busy primary
+};
+struct Promote {};
+struct Rewind {
+  Upstream source;
+};
+struct CancelJob {};
+
+struct TakeInitializeKey {};
+// Announces what was bootstrapped: initialize, config and leader in one transaction.
+struct AnnounceBootstrap {
+  SystemId system_id;
+};
+struct ConfirmBootstrap {};
+// etcd knows no cluster, but we have one: write its initialize and config.
+struct AdoptCluster {
+  SystemId system_id;
+};
+
+// This node must not take part: the agent ends, and touches nothing.
+struct Refuse {};
+// Asked to stop, and all is done.
+struct Exit {};
+
+using Action =
+    std::variant<Wait, ObtainLease, RenewLease, ReclaimLeaderKey, AcquireLeaderKey, ReleaseLeaderKey,
+                 PollPeers, WriteSyncState, DeleteSyncState, ClearFailoverRequest, WriteHistory, SetSyncNames,
+                 SyncSlots, Follow, CompareTimelines, Bootstrap, Clone, StartPostgres, StopPostgres, Promote,
+                 Rewind, CancelJob, TakeInitializeKey, AnnounceBootstrap, ConfirmBootstrap, AdoptCluster,
+                 Refuse, Exit>;
+
+// "acquire_leader_key", "stop_postgres immediate": for logs, transcripts and the journal.
+std::string to_string(const Action& action);
+
+struct Decision {
+  Action action;
+  std::string reason;
+  std::string_view rule;  // id of the rule that answered
+};
+
+}  // namespace holdfast::ha

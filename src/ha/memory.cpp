@@ -1,0 +1,58 @@
+#include "ha/memory.hpp"
+
+#include "ha/rules.hpp"
+#include "ha/slots.hpp"
+#include "ha/sync_plan.hpp"
+
+namespace holdfast::ha {
+namespace {
+
+// Since when `holds` has been true without a break.
+void fold_since(std::optional<base::Instant>& since, bool holds, base::Instant now) {
+  if (!holds)
+    since.reset();
+  else if (!since)
+    since = now;
+}
+
+void fold_right(Situation& s) {
+  if (!s.cluster) return;  // etcd is silent: what was true stays true until it runs out
+  if (!leads_by_own_lease(s))
+    s.local.right_until.reset();
+  else
+    s.local.right_until = right_until(*s.local.lease);
+}
+
+}  // namespace
+
+void fold_observation(Situation& s) {
+  auto& memory = s.local.memory;
+  const auto& status = s.local.instance.status;
+  fold_right(s);
+  if (s.cluster) fold_since(memory.leaderless_since, !s.cluster->leader, s.now);
+  if (status) {
+    fold_since(memory.not_streaming_since, status->in_recovery && !status->receiver_streaming, s.now);
+    observe_sync_names(memory.sync_barrier, *status, s.now);
+  } else {
+    memory.sync_barrier.reset();
+  }
+  observe_slots(memory.unused_slots, s);
+  if (s.cluster && memory.initialize_key && memory.initialize_key != s.cluster->initialize_revision)
+    memory.initialize_key.reset();
+}
+
+void fold_job_success(Memory& memory, JobKind kind) {
+  if (memory.failure && memory.failure->kind == kind) memory.failure.reset();
+  if (kind == JobKind::clone || kind == JobKind::bootstrap) memory.rewind_impossible = false;
+  if (kind == JobKind::clone || kind == JobKind::rewind) memory.comparison.reset();
+}
+
+void fold_job_failure(Memory& memory, const RunningJob& job, const base::Error& error, base::Instant now) {
+  const int before = memory.failure && memory.failure->kind == job.kind ? memory.failure->in_a_row : 0;
+  memory.failure = JobFailure{job.kind, now, error, before + 1, job.source};
+  // A source that is gone says nothing about our data; a refusal, or trying in vain again, does.
+  if (job.kind == JobKind::rewind && (error.kind == base::ErrorKind::refused || before + 1 >= 3))
+    memory.rewind_impossible = true;
+}
+
+}  // namespace holdfast::ha

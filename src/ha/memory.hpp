@@ -1,0 +1,17 @@
+// What a node remembers: pure folds of observations and outcomes into Memory.
+#pragma once
+
+#include <string_view>
+
+#include "base/result.hpp"
+#include "ha/situation.hpp"
+
+namespace holdfast::ha {
+
+// One look at the world has been taken (situation.cluster, .local.instance, .now are new).
+void fold_observation(Situation& situation);
+
+void fold_job_success(Memory& memory, JobKind kind);
+void fold_job_failure(Memory& memory, const RunningJob& job, const base::Error& error, base::Instant now);
+
+}  // namespace holdfast::ha

@@ -1,0 +1,40 @@
+// The groups of the policy's table; rules_<group>.cpp has each.
+#pragma once
+
+#include <span>
+
+#include "ha/policy.hpp"
+
+namespace holdfast::ha {
+
+using Verdict = std::optional<Proposal>;
+
+std::span<const Rule> safety_rules();
+std::span<const Rule> lease_rules();
+std::span<const Rule> stop_rules();
+std::span<const Rule> job_rules();
+std::span<const Rule> bootstrap_rules();
+std::span<const Rule> recovery_rules();
+std::span<const Rule> leader_rules();
+std::span<const Rule> race_rules();
+std::span<const Rule> replica_rules();
+
+// Questions that several groups ask
+// ---------------------------------------------------------------------------
+
+// PostgreSQL runs here and is, or may at any moment become, a server that accepts writes.
+bool may_accept_writes(const LocalState& local);
+
+bool is_leader(const Situation& situation);           // etcd says that the leader key is ours
+bool leads_by_own_lease(const Situation& situation);  // and it hangs on our present lease
+
+// The leader as an upstream; absent when there is none, it is us, or its member key is missing.
+std::optional<Upstream> leader_upstream(const Situation& situation);
+
+// When this node looks again without being woken.
+base::Instant next_look(const Situation& situation);
+
+// While this is set, a job of that kind is not tried again: failures wait longer and longer, up to a minute.
+std::optional<base::Instant> backing_off(const Situation& situation, JobKind kind);
+
+}  // namespace holdfast::ha

@@ -1,0 +1,165 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "ha/candidate.hpp"
+#include "ha/rules.hpp"
+#include "ha/slots.hpp"
+#include "ha/sync_plan.hpp"
+
+namespace holdfast::ha {
+namespace {
+
+bool leads(const Situation& s) {
+  return leads_by_own_lease(s) && s.local.instance.data == DataDirectory::valid &&
+         s.local.instance.process != Process::stopped;
+}
+bool leads_standby(const Situation& s) {
+  return leads(s) && s.local.instance.status && s.local.instance.status->in_recovery;
+}
+bool leads_primary(const Situation& s) {
+  return leads(s) && s.local.instance.status && !s.local.instance.status->in_recovery;
+}
+
+// Becoming primary
+// --------------------------------------------------------------------------------------------
+
+Verdict give_up_promotion(const Situation& s) {
+  const auto& failure = s.local.memory.failure;
+  if (!leads_standby(s) || !failure || failure->kind != JobKind::promote) return std::nullopt;
+  return Proposal{ReleaseLeaderKey{}, fmt::format("the promotion failed: {}", failure->error.message)};
+}
+
+Verdict claim_sync_state(const Situation& s) {
+  if (!leads(s) || s.settings.synchronous_mode == SynchronousMode::off) return std::nullopt;
+  const auto& sync = s.cluster->sync;
+  if (sync && sync->leader == s.local.name) return std::nullopt;
+  if (!s.local.instance.status) return std::nullopt;
+  return Proposal{WriteSyncState{{.leader = s.local.name, .mod_revision = sync ? sync->mod_revision : 0}},
+                  fmt::format("the synchronous set is still {}'s",
+                              sync && !sync->leader.empty() ? sync->leader : "nobody")};
+}
+
+// The names a former primary left behind would make the new one wait for standbys that are not in /sync.
+Verdict reset_sync_names(const Situation& s) {
+  if (!leads_standby(s)) return std::nullopt;
+  const std::string wanted(s.settings.synchronous_mode == SynchronousMode::on &&
+                                   s.settings.synchronous_mode_strict
+                               ? kStrictPlaceholder
+                               : std::string_view());
+  if (s.local.instance.status->synchronous_standby_names == wanted) return std::nullopt;
+  return Proposal{SetSyncNames{wanted}, "before the promotion, nobody confirms commits yet"};
+}
+
+Verdict promote(const Situation& s) {
+  if (!leads_standby(s)) return std::nullopt;
+  return Proposal{Promote{},
+                  fmt::format("we hold the leader key since revision {}", s.cluster->leader->epoch)};
+}
+
+// Giving it up by request
+// -------------------------------------------------------------------------------------
+
+Verdict clear_failover_request(const Situation& s) {
+  if (!leads_primary(s) || !s.cluster->failover) return std::nullopt;
+  const auto& request = *s.cluster->failover;
+  if (request.scheduled_at && *request.scheduled_at > s.wall_time) return std::nullopt;
+  const auto check = check_switchover(s, request);
+  if (check.possible) return std::nullopt;
+  return Proposal{ClearFailoverRequest{request.mod_revision}, check.reason};
+}
+
+Verdict hand_over(const Situation& s) {
+  if (!leads_primary(s) || !asks_us_to_step_down(s)) return std::nullopt;
+  const auto check = check_switchover(s, *s.cluster->failover);
+  if (!check.possible) return std::nullopt;
+  return Proposal{StopPostgres{.checkpoint_first = true}, fmt::format("switchover {}", check.reason)};
+}
+
+// Being primary
+// -----------------------------------------------------------------------------------------------
+
+std::optional<PlannedStep> sync_step(const Situation& s) {
+  return leads_primary(s) ? plan_sync(s) : std::nullopt;
+}
+
+SyncState own_sync_state(const Situation& s, std::set<MemberName> standbys) {
+  return {.leader = s.local.name,
+          .standbys = std::move(standbys),
+          .mod_revision = s.cluster->sync ? s.cluster->sync->mod_revision : 0};
+}
+
+Verdict narrow_sync_state(const Situation& s) {
+  auto planned = sync_step(s);
+  const auto* narrow = planned ? std::get_if<NarrowState>(&planned->step) : nullptr;
+  if (!narrow) return std::nullopt;
+  return Proposal{WriteSyncState{own_sync_state(s, narrow->standbys)}, planned->reason};
+}
+
+Verdict set_sync_names(const Situation& s) {
+  auto planned = sync_step(s);
+  const auto* names = planned ? std::get_if<SetNames>(&planned->step) : nullptr;
+  if (!names) return std::nullopt;
+  return Proposal{SetSyncNames{names->names}, planned->reason};
+}
+
+Verdict widen_sync_state(const Situation& s) {
+  auto planned = sync_step(s);
+  const auto* widen = planned ? std::get_if<WidenState>(&planned->step) : nullptr;
+  if (!widen) return std::nullopt;
+  return Proposal{WriteSyncState{own_sync_state(s, widen->standbys)}, planned->reason};
+}
+
+Verdict drop_sync_state(const Situation& s) {
+  auto planned = sync_step(s);
+  if (!planned || !std::holds_alternative<DropState>(planned->step)) return std::nullopt;
+  return Proposal{DeleteSyncState{s.cluster->sync->mod_revision}, planned->reason};
+}
+
+Verdict sync_slots(const Situation& s) {
+  if (!leads_primary(s)) return std::nullopt;
+  const auto changes = plan_slots(s);
+  if (changes.create.empty() && changes.drop.empty()) return std::nullopt;
+  return Proposal{
+      SyncSlots{changes.create, changes.drop},
+      fmt::format("create [{}], drop [{}]", fmt::join(changes.create, ","), fmt::join(changes.drop, ","))};
+}
+
+Verdict record_history(const Situation& s) {
+  if (!leads_primary(s)) return std::nullopt;
+  const auto timeline = s.local.instance.status->timeline;
+  if (timeline <= 1) return std::nullopt;
+  if (!s.cluster->history.empty() && s.cluster->history.back() + 1 >= timeline) return std::nullopt;
+  return Proposal{WriteHistory{}, fmt::format("timeline {} is new", timeline)};
+}
+
+Verdict wait(const Situation& s) {
+  if (!is_leader(s)) return std::nullopt;
+  return Proposal{Wait{next_look(s)}, s.local.instance.status ? "leading" : "PostgreSQL does not answer"};
+}
+
+constexpr Rule kRules[] = {
+    {"leader.give_up_promotion", "Release the key when the promotion failed.", give_up_promotion},
+    {"leader.claim_sync_state", "Before promoting or accepting writes, /sync must be this leader's.",
+     claim_sync_state},
+    {"leader.reset_sync_names", "Before promoting, forget whom commits waited for.", reset_sync_names},
+    {"leader.promote", "Promote.", promote},
+    {"leader.clear_failover_request", "Remove a request that is done or cannot be carried out.",
+     clear_failover_request},
+    {"leader.hand_over", "Stop PostgreSQL cleanly for a switchover; the key follows when it has stopped.",
+     hand_over},
+    {"leader.narrow_sync_state", "A standby that will no longer confirm commits stops being electable.",
+     narrow_sync_state},
+    {"leader.set_sync_names", "Say who must confirm commits.", set_sync_names},
+    {"leader.widen_sync_state", "A standby that has confirmed everything becomes electable.",
+     widen_sync_state},
+    {"leader.drop_sync_state", "Remove /sync when synchronous mode is off.", drop_sync_state},
+    {"leader.sync_slots", "Keep one replication slot for each other member.", sync_slots},
+    {"leader.record_history", "Write the new timeline into /history.", record_history},
+    {"leader.wait", "All is well.", wait},
+};
+
+}  // namespace
+
+std::span<const Rule> leader_rules() { return kRules; }
+
+}  // namespace holdfast::ha

@@ -1,0 +1,167 @@
+#include <fmt/format.h>
+#include <tuple>
+
+#include "ha/candidate.hpp"
+#include "ha/rules.hpp"
+
+namespace holdfast::ha {
+namespace {
+
+using namespace std::chrono_literals;
+
+bool no_leader(const Situation& s) {
+  return s.cluster && !s.cluster->leader && s.local.instance.data == DataDirectory::valid &&
+         s.local.instance.process != Process::stopped;
+}
+
+Proposal keep_waiting(const Situation& s, std::string reason, base::Duration at_most = 1s) {
+  return {Wait{std::min(next_look(s), s.now + at_most)}, std::move(reason)};
+}
+
+bool patience_over(const Situation& s, base::Duration patience) {
+  return s.local.memory.leaderless_since && s.now >= *s.local.memory.leaderless_since + patience;
+}
+
+Verdict no_answer(const Situation& s) {
+  if (!no_leader(s) || s.local.instance.status) return std::nullopt;
+  return keep_waiting(s, "PostgreSQL does not answer yet", 100ms);
+}
+
+Verdict no_lease(const Situation& s) {
+  if (!no_leader(s) || s.local.lease) return std::nullopt;
+  return keep_waiting(s, "no lease to put the leader key on");
+}
+
+Verdict not_electable(const Situation& s) {
+  if (!no_leader(s) || electable(s, s.local.name)) return std::nullopt;
+  return keep_waiting(s,
+                      s.local.tags.nofailover
+                          ? "tagged nofailover"
+                          : fmt::format("only {} or its synchronous standbys have every acknowledged commit",
+                                        sync_set_binds(s) ? s.cluster->sync->leader : "the leader"));
+}
+
+Verdict poll_peers(const Situation& s) {
+  if (!no_leader(s) || s.peers) return std::nullopt;
+  return Proposal{PollPeers{}, fmt::format("no leader; {} members to ask", s.cluster->members.size())};
+}
+
+const PeerStatus* report_of(const Situation& s, const MemberName& name) {
+  if (!s.peers) return nullptr;
+  const auto found = s.peers->find(name);
+  return found != s.peers->end() && found->second ? &*found->second : nullptr;
+}
+
+Verdict leave_to_candidate(const Situation& s) {
+  if (!no_leader(s) || !s.cluster->failover || !s.cluster->failover->candidate) return std::nullopt;
+  const auto& candidate = *s.cluster->failover->candidate;
+  if (candidate == s.local.name || patience_over(s, s.settings.ttl)) return std::nullopt;
+  const auto* report = report_of(s, candidate);
+  if (!report || !report->running || !electable(s, candidate)) return std::nullopt;
+  return keep_waiting(s, fmt::format("{} was chosen to take over", candidate), 100ms);
+}
+
+// A switchover names who steps down: that node does not take the key back while another can have it.
+Verdict stepped_down(const Situation& s) {
+  if (!no_leader(s) || !s.cluster->failover || s.cluster->failover->leader != s.local.name)
+    return std::nullopt;
+  if (s.cluster->failover->scheduled_at && *s.cluster->failover->scheduled_at > s.wall_time)
+    return std::nullopt;
+  if (patience_over(s, s.settings.ttl)) return std::nullopt;
+  return keep_waiting(s, "stepped down by request", 100ms);
+}
+
+Verdict primary_is_alive(const Situation& s) {
+  if (!no_leader(s) || !s.peers || patience_over(s, s.settings.ttl)) return std::nullopt;
+  for (const auto& [name, report] : *s.peers) {
+    if (!report || !report->running || report->in_recovery || !electable(s, name)) continue;
+    if (report->timeline < s.local.instance.status->timeline) continue;
+    return keep_waiting(s,
+                        fmt::format("{} still runs as primary on timeline {} and can take the key back", name,
+                                    report->timeline),
+                        200ms);
+  }
+  return std::nullopt;
+}
+
+Verdict peer_is_ahead(const Situation& s) {
+  if (!no_leader(s) || !s.peers) return std::nullopt;
+  const auto& own = *s.local.instance.status;
+  for (const auto& [name, report] : *s.peers) {
+    if (!report || !report->running || !report->dcs_reachable || !electable(s, name)) continue;
+    if (std::tuple(report->timeline, report->position) <= std::tuple(own.timeline, own.position)) continue;
+    return keep_waiting(s,
+                        report->timeline > own.timeline
+                            ? fmt::format("{} is on the newer timeline {}", name, report->timeline)
+                            : fmt::format("{} is ahead by {} ({} > {})", name,
+                                          pg::bytes_text(lag_bytes(report->position, own.position)),
+                                          to_string(report->position), to_string(own.position)),
+                        200ms);
+  }
+  return std::nullopt;
+}
+
+Verdict prefer_higher_priority(const Situation& s) {
+  if (!no_leader(s) || !s.peers || patience_over(s, 5s)) return std::nullopt;
+  const auto& own = *s.local.instance.status;
+  for (const auto& [name, report] : *s.peers) {
+    const auto* member = s.cluster->member(name);
+    if (!report || !report->running || !report->dcs_reachable || !member || !electable(s, name)) continue;
+    if (member->tags.failover_priority <= s.local.tags.failover_priority) continue;
+    if (std::tuple(report->timeline, report->position) != std::tuple(own.timeline, own.position)) continue;
+    return keep_waiting(s,
+                        fmt::format("{} has the same WAL and failover_priority {} (ours: {})", name,
+                                    member->tags.failover_priority, s.local.tags.failover_priority),
+                        100ms);
+  }
+  return std::nullopt;
+}
+
+// Asynchronous replication only: a synchronous standby has everything whatever the leader wrote last.
+Verdict too_far_behind(const Situation& s) {
+  if (!no_leader(s) || sync_set_binds(s)) return std::nullopt;
+  const auto& own = *s.local.instance.status;
+  const auto lag = lag_bytes(s.cluster->status.optime, own.position);
+  if (lag <= s.settings.maximum_lag_on_failover) return std::nullopt;
+  return keep_waiting(s, fmt::format("{} behind the last leader's {}; at most {} may be lost",
+                                     pg::bytes_text(lag), to_string(s.cluster->status.optime),
+                                     pg::bytes_text(s.settings.maximum_lag_on_failover)));
+}
+
+Verdict older_timeline(const Situation& s) {
+  if (!no_leader(s) || sync_set_binds(s) || s.cluster->history.empty()) return std::nullopt;
+  const auto newest = s.cluster->history.back() + 1;
+  if (s.local.instance.status->timeline >= newest) return std::nullopt;
+  return keep_waiting(s, fmt::format("our timeline {} is older than the cluster's {}",
+                                     s.local.instance.status->timeline, newest));
+}
+
+Verdict acquire_key(const Situation& s) {
+  if (!no_leader(s)) return std::nullopt;
+  const auto& own = *s.local.instance.status;
+  return Proposal{AcquireLeaderKey{s.cluster->sync ? s.cluster->sync->mod_revision : 0},
+                  fmt::format("{} at {} on timeline {}", own.in_recovery ? "standby" : "primary",
+                              to_string(own.position), own.timeline)};
+}
+
+constexpr Rule kRules[] = {
+    {"race.no_answer", "Wait for our PostgreSQL.", no_answer},
+    {"race.no_lease", "Wait for a lease.", no_lease},
+    {"race.not_electable", "Leave the key to those who have every acknowledged commit.", not_electable},
+    {"race.poll_peers", "Ask the other members how far they are.", poll_peers},
+    {"race.leave_to_candidate", "Leave the key to the candidate of a switchover.", leave_to_candidate},
+    {"race.stepped_down", "After stepping down by request, leave the key to another.", stepped_down},
+    {"race.primary_is_alive", "Let a running primary take its key back.", primary_is_alive},
+    {"race.peer_is_ahead", "Leave the key to a node with more WAL.", peer_is_ahead},
+    {"race.prefer_higher_priority", "At equal WAL, leave the key to a higher failover_priority.",
+     prefer_higher_priority},
+    {"race.too_far_behind", "Asynchronous: do not lose more than maximum_lag_on_failover.", too_far_behind},
+    {"race.older_timeline", "Asynchronous: do not lead from before the last failover.", older_timeline},
+    {"race.acquire_key", "Take the leader key.", acquire_key},
+};
+
+}  // namespace
+
+std::span<const Rule> race_rules() { return kRules; }
+
+}  // namespace holdfast::ha

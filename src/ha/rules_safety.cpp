@@ -1,0 +1,83 @@
+#include <fmt/format.h>
+
+#include "ha/candidate.hpp"
+#include "ha/rules.hpp"
+
+namespace holdfast::ha {
+namespace {
+
+// An immediate stop: a fast one would let backends that wait for synchronous replication end their wait.
+Proposal end_primary(std::string reason) { return {StopPostgres{.immediate = true}, std::move(reason)}; }
+
+bool being_ended(const Situation& s) {
+  return s.local.job && s.local.job->kind == JobKind::stop && s.local.job->immediate;
+}
+
+Verdict right_expired(const Situation& s) {
+  // While etcd answers that the key is still ours, nobody else was leader in between: lease.renew goes on.
+  if (s.cluster || !may_accept_writes(s.local) || being_ended(s)) return std::nullopt;
+  if (!s.local.right_until || s.now < *s.local.right_until) return std::nullopt;
+  return end_primary(fmt::format("the right to run a primary ended {} ago and etcd cannot be reached",
+                                 base::to_string(s.now - *s.local.right_until)));
+}
+
+Verdict unproven_right(const Situation& s) {
+  if (s.cluster || !may_accept_writes(s.local) || being_ended(s) || s.local.right_until) return std::nullopt;
+  const auto patience = s.local.memory.agent_started_at + s.settings.retry_timeout;
+  if (s.now < patience) return std::nullopt;
+  return end_primary(
+      "a primary runs here, but nothing shows that it holds the leader key, and etcd cannot be reached");
+}
+
+Verdict another_is_leader(const Situation& s) {
+  if (!s.cluster || !s.cluster->leader || is_leader(s) || !may_accept_writes(s.local) || being_ended(s))
+    return std::nullopt;
+  return end_primary(fmt::format("{} holds the leader key", s.cluster->leader->name));
+}
+
+Verdict unelectable_primary(const Situation& s) {
+  if (!s.cluster || s.cluster->leader || !may_accept_writes(s.local) || being_ended(s)) return std::nullopt;
+  if (electable(s, s.local.name)) return std::nullopt;
+  return end_primary(
+      fmt::format("the leader key is gone, and only {} or its synchronous standbys may hold it",
+                  sync_set_binds(s) ? s.cluster->sync->leader : "a member without nofailover"));
+}
+
+Verdict untouchable_data(const Situation& s) {
+  const auto& instance = s.local.instance;
+  if (instance.process != Process::stopped || s.local.job) return std::nullopt;
+  if (instance.data != DataDirectory::foreign && instance.data != DataDirectory::other_major &&
+      instance.data != DataDirectory::unreadable)
+    return std::nullopt;
+  return Proposal{Refuse{}, instance.data_problem};
+}
+
+Verdict other_cluster(const Situation& s) {
+  const auto& instance = s.local.instance;
+  if (!s.cluster || !s.cluster->initialize || s.cluster->initialize->empty()) return std::nullopt;
+  if (instance.data != DataDirectory::valid || !instance.control || s.local.job) return std::nullopt;
+  if (instance.control->system_id == *s.cluster->initialize) return std::nullopt;
+  return Proposal{Refuse{},
+                  fmt::format("the data directory belongs to another cluster: its system identifier is {}, "
+                              "the cluster in etcd has {}. Move the directory away to join as a new "
+                              "replica, or correct `scope` and `namespace`",
+                              instance.control->system_id, *s.cluster->initialize)};
+}
+
+constexpr Rule kRules[] = {
+    {"safety.right_expired", "End a primary whose right to run has ended while etcd is silent.",
+     right_expired},
+    {"safety.unproven_right", "End an adopted primary that cannot be shown to be the leader's.",
+     unproven_right},
+    {"safety.another_is_leader", "End a primary when another node holds the leader key.", another_is_leader},
+    {"safety.unelectable_primary", "End a primary without the key that may not take it back.",
+     unelectable_primary},
+    {"safety.untouchable_data", "Refuse a data directory that is not ours to touch.", untouchable_data},
+    {"safety.other_cluster", "Refuse data of another cluster (system identifier differs).", other_cluster},
+};
+
+}  // namespace
+
+std::span<const Rule> safety_rules() { return kRules; }
+
+}  // namespace holdfast::ha

@@ -1,0 +1,85 @@
+// Everything a decision depends on. A decision is a function of this and nothing else.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "base/result.hpp"
+#include "ha/cluster_view.hpp"
+#include "ha/divergence.hpp"
+#include "ha/instance.hpp"
+#include "ha/lease.hpp"
+#include "ha/settings.hpp"
+
+namespace holdfast::ha {
+
+enum class JobKind { bootstrap, clone, start, stop, promote, rewind };
+
+std::string_view to_string(JobKind kind);
+
+// The one long piece of work that may run beside the loop.
+struct RunningJob {
+  JobKind kind = JobKind::start;
+  base::Instant started_at;
+  bool immediate = false;  // stop: without waiting for anybody
+  MemberName source;       // clone, rewind, start: whom it depends on; may be empty
+};
+
+// The last job that failed, until one of its kind succeeds.
+struct JobFailure {
+  JobKind kind = JobKind::start;
+  base::Instant at;
+  base::Error error;
+  int in_a_row = 1;
+  MemberName source;
+};
+
+// When synchronous_standby_names took its present value, and from which WAL position on every commit obeys
+// it.
+struct SyncBarrier {
+  std::string names;
+  base::Instant since;
+  std::optional<pg::Lsn> position;
+};
+
+// What this node remembers from tick to tick. A restarted agent begins with an empty one.
+struct Memory {
+  base::Instant agent_started_at;
+  std::optional<JobFailure> failure;
+  std::optional<Comparison> comparison;  // with the leader of the epoch it names
+  std::optional<SyncBarrier> sync_barrier;
+  std::optional<base::Instant> leaderless_since;
+  std::optional<base::Instant> not_streaming_since;
+  std::optional<Revision> initialize_key;  // its create revision, while we hold it for our bootstrap
+  bool rewind_impossible = false;          // until the next clone
+  std::map<std::string, base::Instant> unused_slots;  // slots without a member, since when
+};
+
+struct LocalState {
+  MemberName name;
+  std::string conn_url;
+  Tags tags;
+  Instance instance;
+  std::optional<Lease> lease;
+  // Until when a primary may run here: known once the leader key was seen on our lease, kept while etcd is
+  // silent, gone when etcd says that the key is not ours.
+  std::optional<base::Instant> right_until;
+  std::optional<RunningJob> job;
+  bool stop_requested = false;
+  Memory memory;
+};
+
+// Answers of peers in this tick; an entry without a value did not answer.
+using PeerReports = std::map<MemberName, std::optional<PeerStatus>>;
+
+struct Situation {
+  base::Instant now;
+  base::WallTime wall_time;            // for scheduled switchovers only
+  std::optional<ClusterView> cluster;  // absent: etcd did not answer, or not with something to be believed
+  std::optional<PeerReports> peers;    // absent: not asked yet in this tick
+  LocalState local;
+  Settings settings;
+};
+
+}  // namespace holdfast::ha
