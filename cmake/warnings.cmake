@@ -11,3 +11,7 @@ if(HOLDFAST_SANITIZE)
   target_compile_options(holdfast_options INTERFACE -fsanitize=${HOLDFAST_SANITIZE} -fno-sanitize-recover=all)
   target_link_options(holdfast_options INTERFACE -fsanitize=${HOLDFAST_SANITIZE})
 endif()
+
+if(HOLDFAST_FUZZ)
+  target_compile_options(holdfast_options INTERFACE -fsanitize=fuzzer-no-link)  # coverage for libFuzzer
+endif()
