@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from . import build as building
-from . import sources
+from . import cluster_commands, sources
 from .console import Failure, say
 
 
@@ -37,6 +37,25 @@ def parser():
     add.add_argument("preset", nargs="?", default="release", choices=["release", "dev", "tsan"])
     add.add_argument("--target", nargs="+", default=(), help="only these targets of CMake")
     add.set_defaults(run=build)
+
+    add = commands.add_parser("up", help="build and start a whole cluster on this machine")
+    add.add_argument("--port-base", type=int, metavar="N", help="use the ports from N on instead of the default ones")
+    add.add_argument("--stack", choices=["holdfast", "patroni"], default="holdfast",
+                     help="patroni: Debian's patroni and haproxy in our place, to compare")
+    add.set_defaults(run=cluster_commands.up)
+
+    add = commands.add_parser("down", help="stop everything")
+    add.add_argument("--wipe", action="store_true", help="remove the data too")
+    add.set_defaults(run=cluster_commands.down)
+
+    add = commands.add_parser("status", help="what runs; exit status 3 unless all of it does and takes writes")
+    add.set_defaults(run=cluster_commands.status)
+
+    for name, run, what in (("kill", cluster_commands.kill, "SIGKILL for the agent and the PostgreSQL of a node"),
+                            ("start", cluster_commands.start, "start a node's agent")):
+        add = commands.add_parser(name, help=what)
+        add.add_argument("node", metavar="NODE", help="node1 or node2")
+        add.set_defaults(run=run)
 
     add = commands.add_parser("fmt", help="format the C++ sources")
     add.set_defaults(run=lambda _: sources.format_sources())

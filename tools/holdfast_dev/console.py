@@ -9,6 +9,22 @@ class Failure(Exception):
     """Something a person can act on: printed as it is, without a traceback."""
 
 
+class Ended(Failure):
+    """A process that should run does not: nothing to wait for any longer."""
+
+    def __init__(self, message, log):
+        super().__init__(f"{message}; the end of {log}:\n{tail(log, 15)}")
+
+
+def tail(path, lines):
+    """The last lines of a file, indented; a file that is not there has none."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return "    (no such file)"
+    return "\n".join("    " + line for line in text.splitlines()[-lines:])
+
+
 def say(text=""):
     print(text, flush=True)
 
@@ -32,7 +48,8 @@ def step(doing):
 
 
 def wait_for(what, condition, seconds, every=0.05):
-    """Polls until condition() is truthy and returns that; after `seconds` fails with the last thing it saw."""
+    """Polls until condition() is truthy and returns that. A Failure in it is only the last thing seen, told when
+    `seconds` have passed; Ended ends the wait at once."""
     deadline = time.monotonic() + seconds
     last = None
     while True:
@@ -41,6 +58,8 @@ def wait_for(what, condition, seconds, every=0.05):
             if value:
                 return value
             last = None
+        except Ended:
+            raise
         except Failure as error:
             last = error
         if time.monotonic() >= deadline:
