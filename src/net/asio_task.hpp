@@ -15,6 +15,7 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <coroutine>
 #include <exception>
 #include <memory>
@@ -41,6 +42,9 @@ class AsioCall {
     if (!outcome || outcome->ended) return;
     outcome->waiting = nullptr;
     outcome->cancel.emit(boost::asio::cancellation_type::terminal);
+    // Outside run(), co_spawn puts the cancellation in the loop's queue, with a bare pointer into `outcome`.
+    // What is posted after it keeps that alive.
+    boost::asio::post(runtime_.io(), [outcome] {});
   }
 
   bool await_ready() const noexcept { return false; }
@@ -48,7 +52,6 @@ class AsioCall {
   void await_suspend(std::coroutine_handle<> caller) {
     resumption_.set(caller);
     outcome_ = std::make_shared<Outcome>(&runtime_.executor(), &resumption_);
-    // The handler is copied out first: the coroutine never runs inside co_spawn, it is posted.
     boost::asio::co_spawn(runtime_.io(), std::move(work_),
                           boost::asio::bind_cancellation_slot(outcome_->cancel.slot(), Finished{outcome_}));
   }

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
@@ -24,10 +25,12 @@ std::string openssl_error() {
   return reason != nullptr ? reason : fmt::format("error {:#x}", code);
 }
 
-bool key_is_encrypted_and_unread() {
-  const auto code = ERR_peek_last_error();
-  return ERR_GET_LIB(code) == ERR_LIB_PEM || ERR_GET_LIB(code) == ERR_LIB_PKCS12 ||
-         ERR_GET_REASON(code) == PEM_R_BAD_PASSWORD_READ;
+bool looks_encrypted(const std::string& path) {
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);)
+    if (line.find("ENCRYPTED") != std::string::npos)
+      return true;  // both PEM headers of encrypted keys say so
+  return false;
 }
 
 Result<void> readable(const TlsFile& file) {
@@ -69,9 +72,8 @@ Result<void> load_key(SSL_CTX* context, const TlsFile& certificate, const TlsFil
     return fail(ErrorKind::invalid, "{}: the private key in {} does not belong to the certificate in {}",
                 key.config_key, key.path, certificate.path);
   }
-  const bool perhaps_encrypted = key_is_encrypted_and_unread();
   return fail(ErrorKind::invalid, "{}: {} holds no usable PEM private key: {}{}", key.config_key, key.path,
-              openssl_error(), perhaps_encrypted ? "; if it is encrypted, check its password" : "");
+              openssl_error(), looks_encrypted(key.path) ? "; the key is encrypted: check its password" : "");
 }
 
 Result<void> load_certificate(SSL_CTX* context, const TlsFile& certificate, const TlsFile& key_or_unset,
