@@ -57,7 +57,8 @@ class GroupChild {
 
    private:
     void resume() override {
-      siblings_.remove_if([this](const auto& sibling) { return sibling.get() == &child_; });  // ends *this too
+      siblings_.remove_if(
+          [this](const auto& sibling) { return sibling.get() == &child_; });  // ends *this too
     }
     GroupChild& child_;
     Siblings& siblings_;
@@ -152,6 +153,23 @@ Task<std::vector<T>> all_of(Executor& executor, std::vector<Task<T>> tasks) {
   std::vector<T> values;
   for (auto& result : results) values.push_back(std::move(*result));
   co_return values;
+}
+
+// Runs both at once and returns when both have ended.
+template <class A, class B>
+Task<std::pair<A, B>> both(Executor& executor, Task<A> first, Task<B> second) {
+  std::optional<A> a;
+  std::optional<B> b;
+  Event done(executor);
+  auto run = [&]<class T>(Task<T> task, std::optional<T>& result) -> Task<void> {
+    result.emplace(co_await std::move(task));
+    if (a && b) done.set();
+  };
+  TaskGroup group(executor);
+  group.spawn(run(std::move(first), a));
+  group.spawn(run(std::move(second), b));
+  co_await done.wait();
+  co_return std::pair<A, B>(std::move(*a), std::move(*b));
 }
 
 // Runs both; when one ends, the other is destroyed. Says whether the first ended first.

@@ -1,0 +1,169 @@
+// The agent of one node: observe, decide, act, again.
+//
+// It owns no policy: ha::decide() says what to do, act.cpp does it. It owns no time and no I/O: World does,
+// so the same code runs on a real node and in the simulator. Destroying an Agent at any await is what a kill
+// -9 does to it: PostgreSQL goes on, the lease runs out.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/event.hpp"
+#include "base/task.hpp"
+#include "base/task_group.hpp"
+#include "ha/policy.hpp"
+#include "ha/situation.hpp"
+#include "patroni/dcs_values.hpp"
+#include "patroni/dynamic_config.hpp"
+#include "patroni/node_config.hpp"
+#include "ports/clock.hpp"
+#include "ports/dcs.hpp"
+#include "ports/peers.hpp"
+#include "ports/postgres.hpp"
+
+namespace holdfast::agent {
+
+struct World {
+  ports::Clock& clock;
+  ports::Dcs& dcs;
+  ports::Postgres& postgres;
+  ports::Peers& peers;
+};
+
+// Sees every decision: the journal, metrics, the simulator's story.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void decided(const ha::Situation& situation, const ha::Decision& decision) = 0;
+};
+
+enum class ExitReason {
+  stopped,  // as asked
+  refused,  // this node must not take part; the log says why
+};
+
+class Agent {
+ public:
+  // `observer` may be null. `rules` is the policy's table; tests pass one with a rule taken out.
+  Agent(World world, patroni::NodeConfig config, Observer* observer = nullptr,
+        std::span<const ha::Rule> rules = ha::rules());
+  ~Agent();
+
+  base::Task<ExitReason> run();
+
+  // SIGTERM: stop PostgreSQL cleanly, hand over, and let run() return.
+  void request_stop();
+  // Look again now: something has changed that no watch tells.
+  void wake() { wake_.set(); }
+
+  // What the agent knew at its last look; for REST.
+  const ha::Situation& situation() const { return situation_; }
+  const patroni::DcsContents& contents() const { return contents_; }
+  const patroni::NodeConfig& config() const { return config_; }
+  const patroni::Keys& keys() const { return keys_; }
+  const World& world() const { return world_; }
+  std::optional<base::WallTime> etcd_last_seen() const { return etcd_last_seen_; }
+  ha::PeerStatus peer_status() const;
+
+ private:
+  // agent.cpp: the loop
+  base::Task<std::optional<ExitReason>> tick();
+  base::Task<void> wait_for_news();
+  base::Task<void> wake_when_postgres_ends();
+  base::Task<void> watch_cluster();
+  bool worth_waking(const ports::WatchEvent& event) const;
+  void note(const ha::Decision& decision);
+
+  // observe.cpp
+  base::Task<void> observe();
+  void fold_snapshot(const base::Result<ports::DcsSnapshot>& snapshot);
+  base::Task<void> apply_config();
+  void fold_finished_job();
+
+  // act.cpp: one overload for each action
+  base::Task<void> act(ha::Decision decision);
+  base::Task<void> carry_out(ha::ObtainLease action);
+  base::Task<void> carry_out(ha::RenewLease action);
+  base::Task<void> carry_out(ha::ReclaimLeaderKey action);
+  base::Task<void> carry_out(ha::AcquireLeaderKey action);
+  base::Task<void> carry_out(ha::ReleaseLeaderKey action);
+  base::Task<void> carry_out(ha::PollPeers action);
+  base::Task<void> carry_out(ha::WriteSyncState action);
+  base::Task<void> carry_out(ha::DeleteSyncState action);
+  base::Task<void> carry_out(ha::ClearFailoverRequest action);
+  base::Task<void> carry_out(ha::WriteHistory action);
+  base::Task<void> carry_out(ha::SetSyncNames action);
+  base::Task<void> carry_out(ha::SyncSlots action);
+  base::Task<void> carry_out(ha::Follow action);
+  base::Task<void> carry_out(ha::CompareTimelines action);
+  base::Task<void> carry_out(ha::Bootstrap action);
+  base::Task<void> carry_out(ha::Clone action);
+  base::Task<void> carry_out(ha::StartPostgres action);
+  base::Task<void> carry_out(ha::StopPostgres action);
+  base::Task<void> carry_out(ha::Promote action);
+  base::Task<void> carry_out(ha::Rewind action);
+  base::Task<void> carry_out(ha::CancelJob action);
+  base::Task<void> carry_out(ha::TakeInitializeKey action);
+  base::Task<void> carry_out(ha::AnnounceBootstrap action);
+  base::Task<void> carry_out(ha::ConfirmBootstrap action);
+  base::Task<void> carry_out(ha::AdoptCluster action);
+  base::Task<void> carry_out(ha::Wait action);
+  base::Task<void> carry_out(ha::Refuse action);
+  base::Task<void> carry_out(ha::Exit action);
+  // Whether it was committed; logs what went wrong.
+  base::Task<bool> commit(std::string doing, ports::Transaction transaction);
+  // The same, provided that the leader key is still the one we saw.
+  base::Task<bool> commit_as_leader(std::string doing, std::vector<ports::Compare> conditions,
+                                    std::vector<ports::Write> writes);
+  base::Task<std::optional<ha::LocalWal>> local_wal();
+  base::Instant etcd_deadline() const;
+  base::Instant quick_deadline() const;
+
+  // jobs.cpp
+  void start_job(ha::RunningJob job, base::Task<base::Result<void>> work);
+  void cancel_job();
+  base::Task<void> run_job(base::Task<base::Result<void>> work);
+  base::Task<base::Result<void>> stop_job(bool immediate, bool checkpoint_first);
+
+  // publish.cpp: what others read of us in etcd; written beside the loop, so that it never delays a decision
+  void publish();
+  base::Task<void> publisher();
+  base::Task<void> write_published();
+  patroni::MemberValue member_value() const;
+  std::string status_value() const;
+
+  World world_;
+  patroni::NodeConfig config_;
+  patroni::Keys keys_;
+  Observer* observer_;
+  std::span<const ha::Rule> rules_;
+
+  ha::Situation situation_;
+  patroni::DcsContents contents_;
+  std::optional<patroni::PostgresSettings> applied_;  // what PostgreSQL was last configured with
+  std::optional<base::WallTime> etcd_last_seen_;
+  std::string etcd_problem_;
+
+  base::Event wake_;
+  base::Instant look_at_;
+  std::string last_noted_;
+
+  struct Publication {
+    std::string member;        // the member entry
+    std::string member_state;  // the part of it that others wait for: all but WAL positions
+    std::string status;        // /status; empty when we do not lead
+    ha::LeaseId lease = 0;
+    ha::Epoch epoch = 0;
+    base::Instant at;
+  };
+  base::Event publish_wanted_;
+  std::optional<Publication> wanted_, published_;
+
+  std::optional<base::Result<void>> finished_job_;
+  base::TaskGroup tasks_;
+  base::TaskGroup::Token job_;
+};
+
+}  // namespace holdfast::agent

@@ -1,0 +1,49 @@
+// Long work beside the loop. One job at a time; cancelling it destroys its task.
+#include "agent/agent.hpp"
+#include "telemetry/log.hpp"
+
+namespace holdfast::agent {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr base::Duration kCheckpointTime =
+    30s;  // a longer one is not worth waiting for: the stop makes its own
+constexpr base::Duration kFastStopTime = 60s;  // pg_ctl's own default
+constexpr base::Duration kImmediateStopTime = 30s;
+
+}  // namespace
+
+void Agent::start_job(ha::RunningJob job, base::Task<base::Result<void>> work) {
+  cancel_job();
+  job.started_at = world_.clock.now();
+  situation_.local.job = std::move(job);
+  job_ = tasks_.spawn_with_token(run_job(std::move(work)));
+}
+
+void Agent::cancel_job() {
+  job_.cancel();
+  finished_job_.reset();
+  situation_.local.job.reset();
+}
+
+base::Task<void> Agent::run_job(base::Task<base::Result<void>> work) {
+  finished_job_ = co_await std::move(work);
+  wake_.set();
+}
+
+base::Task<base::Result<void>> Agent::stop_job(bool immediate, bool checkpoint_first) {
+  auto& postgres = world_.postgres;
+  if (checkpoint_first) {
+    const auto done = co_await postgres.checkpoint(world_.clock.now() + kCheckpointTime);
+    if (!done) telemetry::warning("checkpoint before the stop: {}", done.error().message);
+  }
+  if (!immediate) {
+    auto stopped = co_await postgres.stop(ports::StopMode::fast, world_.clock.now() + kFastStopTime);
+    if (stopped || stopped.error().kind != base::ErrorKind::timed_out) co_return stopped;
+    telemetry::warning("PostgreSQL did not stop in {}; ending it", base::to_string(kFastStopTime));
+  }
+  co_return co_await postgres.stop(ports::StopMode::immediate, world_.clock.now() + kImmediateStopTime);
+}
+
+}  // namespace holdfast::agent

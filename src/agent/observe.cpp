@@ -1,0 +1,100 @@
+// One look at the world: etcd and PostgreSQL at the same time, folded into the situation.
+#include <algorithm>
+#include <utility>
+
+#include "agent/agent.hpp"
+#include "ha/memory.hpp"
+#include "ha/rules.hpp"
+#include "telemetry/log.hpp"
+
+namespace holdfast::agent {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A healthy server answers in milliseconds; one that does not is as good as silent.
+constexpr base::Duration kServerAnswerTime = 1s;
+constexpr base::Duration kConfigureTime = 5s;
+
+bool same(const patroni::PostgresSettings& a, const patroni::PostgresSettings& b) {
+  return a.parameters == b.parameters && a.pg_hba == b.pg_hba && a.pg_ident == b.pg_ident &&
+         a.use_pg_rewind == b.use_pg_rewind && a.use_slots == b.use_slots;
+}
+
+}  // namespace
+
+// A primary must know by the end of its right whether it is still leader.
+base::Instant Agent::etcd_deadline() const {
+  const auto now = world_.clock.now();
+  const auto& local = situation_.local;
+  auto deadline = now + std::min(situation_.settings.retry_timeout, situation_.settings.ttl / 4);
+  if (local.right_until && ha::may_accept_writes(local) && *local.right_until > now)
+    deadline = std::min(deadline, *local.right_until);
+  return deadline;
+}
+
+base::Task<void> Agent::observe() {
+  world_.postgres.ended().clear();
+  fold_finished_job();
+  auto [snapshot, instance] =
+      co_await base::both(world_.clock.executor(), world_.dcs.read(keys_.prefix(), etcd_deadline()),
+                          world_.postgres.observe(world_.clock.now() + kServerAnswerTime));
+  situation_.local.instance = std::move(instance);
+  situation_.now = world_.clock.now();
+  situation_.wall_time = world_.clock.wall_time();
+  fold_snapshot(snapshot);
+  ha::fold_observation(situation_);
+  co_await apply_config();
+}
+
+void Agent::fold_snapshot(const base::Result<ports::DcsSnapshot>& snapshot) {
+  if (!snapshot) {
+    const auto& error = snapshot.error();
+    if (etcd_problem_.empty())
+      telemetry::warning("etcd: {} ({})", error.message, base::to_string(error.kind));
+    etcd_problem_ = error.message;
+    situation_.cluster.reset();
+    return;
+  }
+  if (!etcd_problem_.empty()) telemetry::info("etcd answers again");
+  etcd_problem_.clear();
+  etcd_last_seen_ = world_.clock.wall_time();
+  auto contents = patroni::read_contents(keys_, snapshot->revision, snapshot->entries);
+  if (contents.problems != contents_.problems)
+    for (const auto& problem : contents.problems) telemetry::error("etcd: {}", problem);
+  contents_ = std::move(contents);
+  situation_.cluster = contents_.view;
+}
+
+// Dynamic configuration reaches PostgreSQL here; until a cluster exists, what it will be bootstrapped with
+// does.
+base::Task<void> Agent::apply_config() {
+  const bool unreadable = contents_.view.has_config && !contents_.config;
+  if (applied_ && (!situation_.cluster || unreadable)) co_return;
+  const auto& dynamic = contents_.config ? *contents_.config : config_.bootstrap.dcs;
+  auto effective = patroni::effective_config(dynamic, config_.postgresql, config_.scope);
+  situation_.settings = effective.settings;
+  if (applied_ && same(*applied_, effective.postgresql)) co_return;
+  for (const auto& problem : effective.problems) telemetry::warning("configuration: {}", problem);
+  applied_ = effective.postgresql;
+  const auto done = co_await world_.postgres.configure(std::move(effective.postgresql),
+                                                       world_.clock.now() + kConfigureTime);
+  if (!done) telemetry::error("configuring PostgreSQL: {}", done.error().message);
+}
+
+void Agent::fold_finished_job() {
+  if (!finished_job_ || !situation_.local.job) return;
+  auto& local = situation_.local;
+  const auto job = *std::exchange(local.job, std::nullopt);
+  const auto result = *std::exchange(finished_job_, std::nullopt);
+  const auto now = world_.clock.now();
+  if (result) {
+    telemetry::info("{} done in {}", to_string(job.kind), base::to_string(now - job.started_at));
+    ha::fold_job_success(local.memory, job.kind);
+  } else {
+    telemetry::error("{} failed: {}", to_string(job.kind), result.error().message);
+    ha::fold_job_failure(local.memory, job, result.error(), now);
+  }
+}
+
+}  // namespace holdfast::agent
