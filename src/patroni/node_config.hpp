@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/time.hpp"
 #include "ha/cluster_view.hpp"
 
 namespace holdfast::patroni {
@@ -22,7 +23,8 @@ struct HostPort {
 struct PostgresUser {
   std::string username;
   std::string password;
-  std::string sslmode, sslrootcert, sslcert, sslkey, sslpassword, sslcrl, gssencmode, channel_binding;
+  std::string sslmode, sslrootcert, sslcert, sslkey, sslpassword, sslcrl, sslcrldir, sslnegotiation,
+      gssencmode, channel_binding;
 };
 
 // Client side of TLS towards etcd or other members' REST API; empty fields are off.
@@ -30,6 +32,7 @@ struct TlsFiles {
   std::string cacert;
   std::string cert;
   std::string key;
+  std::string key_password;
 };
 
 struct EtcdConfig {
@@ -48,6 +51,13 @@ struct RestApiConfig {
   enum class VerifyClient { none, optional, required } verify_client = VerifyClient::none;
 };
 
+// The client side of members' REST API: of the CLI, and of agents among themselves.
+struct CtlConfig {
+  TlsFiles files;                  // cacert defaults to restapi.cafile
+  bool insecure = false;           // do not verify the members' certificates
+  std::string username, password;  // default to the restapi section's
+};
+
 // The parts of `postgresql:` that may also come from dynamic configuration.
 struct PostgresSettings {
   // names in lower case; values as in postgresql.conf, unquoted
@@ -59,7 +69,9 @@ struct PostgresSettings {
 struct PostgresConfig {
   std::vector<std::string> listen_addresses;
   std::uint16_t port = 5432;
-  std::string connect_address;  // host:port that others use
+  std::string connect_address;  // host:port that others use; IPv6 in brackets
+  std::string
+      proxy_address;  // host:port of a pooler beside this instance, published as proxy_url; may be empty
   std::string data_dir;
   std::string bin_dir;                // empty: found in PATH, then in Debian's /usr/lib/postgresql/15/bin
   std::string config_dir;             // empty: data_dir
@@ -69,8 +81,8 @@ struct PostgresConfig {
   bool use_unix_socket = false;
   bool use_unix_socket_repl = false;
   std::vector<std::string> basebackup_options;  // "checkpoint=fast" or "verbose", as for --checkpoint=fast
-  PostgresSettings local;             // from this file; wins over dynamic configuration
-  std::optional<bool> use_pg_rewind;  // likewise; absent: the file does not say
+  PostgresSettings local;                       // from this file; wins over dynamic configuration
+  std::optional<bool> use_pg_rewind;            // likewise; absent: the file does not say
 };
 
 // Options of initdb: {"encoding", "UTF8"} is --encoding=UTF8; an absent value is a plain flag.
@@ -85,16 +97,22 @@ struct BootstrapConfig {
   std::string post_bootstrap;  // command line run after bootstrap with a connection URL appended
 };
 
+struct WatchdogConfig {
+  enum class Mode { off, automatic, required } mode = Mode::automatic;
+  std::string device = "/dev/watchdog";
+  base::Duration safety_margin = std::chrono::seconds(5);  // -1 ns: half of the ttl
+};
+
 struct NodeConfig {
   std::string scope;
   std::string name;
   std::string dcs_namespace = "/service/";  // begins and ends with a slash
   EtcdConfig etcd;
   RestApiConfig restapi;
-  TlsFiles ctl;               // client certificates towards other members' REST API
-  bool ctl_insecure = false;  // do not verify their certificates
+  CtlConfig ctl;
   PostgresConfig postgresql;
   BootstrapConfig bootstrap;
+  WatchdogConfig watchdog;
   ha::Tags tags;
   boost::json::object tags_json;  // as written to etcd: file order, false predefined tags dropped
   std::string log_level = "INFO";

@@ -1,0 +1,201 @@
+#include "patroni/config_sections.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "patroni/host_port.hpp"
+#include "patroni/keys.hpp"
+
+namespace holdfast::patroni {
+namespace {
+
+constexpr std::uint16_t kEtcdPort = 2379;
+constexpr std::uint16_t kRestPort = 8008;
+
+void read_login(YamlMap map, std::string& username, std::string& password) {
+  map.text("username", username);
+  map.text("password", password);
+}
+
+bool is_wildcard(std::string_view host) { return host == "*" || host == "0.0.0.0" || host == "::"; }
+
+// http://host:port, as in `url` and `proxy`. What stands before an @ is never shown: it may be a password.
+void read_etcd_url(YamlMap map, std::string_view key, EtcdConfig& into) {
+  std::string url;
+  if (!map.text(key, url)) return;
+  std::string_view rest = url;
+  const bool tls = rest.starts_with("https://");
+  if (!tls && !rest.starts_with("http://"))
+    return map.error(key, "a URL is expected, http://host:port or https://host:port");
+  rest.remove_prefix(tls ? 8 : 7);
+  rest = rest.substr(0, rest.find('/'));
+  if (const auto at = rest.rfind('@'); at != std::string_view::npos) rest.remove_prefix(at + 1);
+  const auto address = parse_host_port(rest, kEtcdPort);
+  if (!address) return map.error(key, address.error().message);
+  into.hosts = {*address};
+  into.tls = tls;
+}
+
+void read_etcd_hosts(YamlMap map, EtcdConfig& into) {
+  std::vector<std::string> hosts;
+  std::uint16_t port = kEtcdPort;
+  map.port("port", port);
+  const std::string_view key = map.has("hosts") ? "hosts" : "host";
+  (void)map.has("host");
+  if (!map.comma_texts(key, hosts)) return;
+  into.hosts.clear();
+  for (const auto& text : hosts)
+    if (auto address = parse_host_port(text, port))
+      into.hosts.push_back(std::move(*address));
+    else
+      map.error(key, address.error().message);
+}
+
+void read_etcd_section(YamlMap map, EtcdConfig& into) {
+  constexpr std::array<std::pair<std::string_view, bool>, 2> kProtocols{{{"http", false}, {"https", true}}};
+  map.choice<bool>("protocol", kProtocols, into.tls);
+  read_etcd_url(map, "proxy", into);
+  read_etcd_url(map, "url", into);
+  read_etcd_hosts(map, into);
+  map.text("cacert", into.files.cacert);
+  map.text("cert", into.files.cert);
+  map.text("key", into.files.key);
+  read_login(map, into.username, into.password);
+  map.known({"use_proxies"});
+  map.unsupported({"srv", "srv_suffix"});
+  if (!into.tls && (map.has("cacert") || map.has("cert")))
+    map.warning("protocol", "certificates have no effect without protocol: https");
+  if (into.hosts.empty() && !map.has("hosts") && !map.has("host") && !map.has("url") && !map.has("proxy"))
+    map.missing("hosts",
+                "name the endpoints of etcd, e.g. hosts: [10.0.0.1:2379, 10.0.0.2:2379, 10.0.0.3:2379]");
+}
+
+bool usable_in_keys(std::string_view text) {
+  return std::ranges::none_of(text, [](char c) { return c == '/' || c == ',' || (c >= 0 && c < ' '); });
+}
+
+}  // namespace
+
+void read_scope(YamlMap root, std::string& scope, std::string& dcs_namespace) {
+  if (root.required("scope", scope, "the name of the cluster, the same on all its nodes, e.g. scope: main") &&
+      !usable_in_keys(scope))
+    root.error("scope", "must contain no slash, comma or control character: it becomes part of etcd's keys");
+  std::string given;
+  if (root.text("namespace", given)) dcs_namespace = normalize_namespace(given);
+}
+
+void read_etcd(YamlMap root, EtcdConfig& into) {
+  constexpr std::array kOtherStores{"consul", "exhibitor", "kubernetes", "raft", "zookeeper"};
+  const bool v3 = root.has("etcd3");
+  const bool v2 = root.has("etcd");
+  root.known({"consul", "exhibitor", "kubernetes", "raft", "zookeeper"});
+  if (v3 && v2) root.warning("etcd", "has no effect beside etcd3");
+  if (v3) return read_etcd_section(root.section("etcd3"), into);
+  if (v2) {
+    root.warning(
+        "etcd", "is read as etcd3: only protocol version 3 is spoken, whose keys are not those of version 2");
+    return read_etcd_section(root.section("etcd"), into);
+  }
+  for (const auto* store : kOtherStores)
+    if (root.has(store)) return root.error(store, "is not supported; use etcd3");
+  root.missing(
+      "etcd3",
+      "name the endpoints of etcd, e.g. etcd3: {hosts: [10.0.0.1:2379, 10.0.0.2:2379, 10.0.0.3:2379]}");
+}
+
+void read_restapi(YamlMap root, RestApiConfig& into) {
+  using Verify = RestApiConfig::VerifyClient;
+  constexpr std::array<std::pair<std::string_view, Verify>, 3> kVerify{
+      {{"none", Verify::none}, {"optional", Verify::optional}, {"required", Verify::required}}};
+  auto map = root.section("restapi");
+  const bool listens = read_listen(map, "listen", into.listen, kRestPort);
+  const bool connects = read_connect_address(map, "connect_address", into.connect_address, kRestPort);
+  if (!map.has("listen") && !map.has("connect_address"))
+    map.missing("connect_address", "the address of the REST API as other nodes reach it, e.g. 10.0.0.1:8008");
+  if (listens && !map.has("connect_address")) {
+    if (is_wildcard(into.listen.front().host))
+      map.missing("connect_address",
+                  "listen has no address that others could use; e.g. connect_address: 10.0.0.1:8008");
+    else
+      into.connect_address = to_string(into.listen.front());
+  }
+  if (connects && !map.has("listen"))
+    if (const auto address = parse_host_port(into.connect_address, kRestPort)) into.listen = {*address};
+  read_login(map.section("authentication"), into.username, into.password);
+  map.text("certfile", into.certfile);
+  map.text("keyfile", into.keyfile);
+  map.text("keyfile_password", into.keyfile_password);
+  map.text("cafile", into.cafile);
+  map.text("ciphers", into.ciphers);
+  map.choice<Verify>("verify_client", kVerify, into.verify_client);
+  if (into.verify_client != Verify::none && into.cafile.empty())
+    map.missing("cafile", "verify_client needs the authority that signs the clients' certificates");
+  if (into.certfile.empty() && (into.verify_client != Verify::none || !into.keyfile.empty()))
+    map.missing("certfile", "TLS needs the server's certificate");
+  map.known({"thread_pool_size", "request_queue_size", "server_tokens"});
+  map.unsupported({"allowlist", "allowlist_include_members", "http_extra_headers", "https_extra_headers"});
+}
+
+void read_ctl(YamlMap root, CtlConfig& into) {
+  auto rest = root.section("restapi");
+  rest.text("cafile", into.files.cacert);
+  read_login(rest.section("authentication"), into.username, into.password);
+  auto map = root.section("ctl");
+  map.flag("insecure", into.insecure);
+  map.text("cacert", into.files.cacert);
+  map.text("certfile", into.files.cert);
+  map.text("keyfile", into.files.key);
+  map.text("keyfile_password", into.files.key_password);
+  auto login = map.section("authentication");
+  if (login.has("username")) read_login(login, into.username, into.password);
+  login.known({"username", "password"});
+}
+
+void read_log(YamlMap root, std::string& level) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kLevels{{{"DEBUG", "DEBUG"},
+                                                                                  {"INFO", "INFO"},
+                                                                                  {"WARNING", "WARNING"},
+                                                                                  {"WARN", "WARNING"},
+                                                                                  {"ERROR", "ERROR"},
+                                                                                  {"CRITICAL", "CRITICAL"},
+                                                                                  {"FATAL", "CRITICAL"}}};
+  auto map = root.section("log");
+  std::string_view chosen = level;
+  if (map.choice<std::string_view>("level", kLevels, chosen)) level = chosen;
+  map.known(
+      {"loggers", "traceback_level", "max_queue_size", "format", "dateformat", "deduplicate_heartbeat_logs"});
+  map.unsupported({"type", "static_fields", "dir", "mode", "file_size", "file_num"});
+}
+
+bool read_connect_address(YamlMap map, std::string_view key, std::string& into,
+                          std::optional<std::uint16_t> default_port) {
+  std::string text;
+  if (!map.text(key, text)) return false;
+  const auto address = parse_host_port(text, default_port);
+  if (!address) {
+    map.error(key, address.error().message);
+    return false;
+  }
+  if (is_wildcard(address->host)) {
+    map.error(key,
+              fmt::format("{} is no address that others could connect to; name this host", address->host));
+    return false;
+  }
+  into = to_string(*address);
+  return true;
+}
+
+bool read_listen(YamlMap map, std::string_view key, std::vector<HostPort>& into,
+                 std::optional<std::uint16_t> default_port) {
+  std::string text;
+  if (!map.text(key, text)) return false;
+  auto addresses = parse_listen(text, default_port);
+  if (!addresses) {
+    map.error(key, addresses.error().message);
+    return false;
+  }
+  into = std::move(*addresses);
+  return true;
+}
+
+}  // namespace holdfast::patroni
