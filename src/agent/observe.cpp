@@ -16,11 +16,6 @@ using namespace std::chrono_literals;
 constexpr base::Duration kServerAnswerTime = 1s;
 constexpr base::Duration kConfigureTime = 5s;
 
-bool same(const patroni::PostgresSettings& a, const patroni::PostgresSettings& b) {
-  return a.parameters == b.parameters && a.pg_hba == b.pg_hba && a.pg_ident == b.pg_ident &&
-         a.use_pg_rewind == b.use_pg_rewind && a.use_slots == b.use_slots;
-}
-
 }  // namespace
 
 // A primary must know by the end of its right whether it is still leader.
@@ -74,7 +69,7 @@ base::Task<void> Agent::apply_config() {
   const auto& dynamic = contents_.config ? *contents_.config : config_.bootstrap.dcs;
   auto effective = patroni::effective_config(dynamic, config_.postgresql, config_.scope);
   situation_.settings = effective.settings;
-  if (applied_ && same(*applied_, effective.postgresql)) co_return;
+  if (applied_ == std::optional(effective.postgresql)) co_return;
   for (const auto& problem : effective.problems) telemetry::warning("configuration: {}", problem);
   applied_ = effective.postgresql;
   const auto done = co_await world_.postgres.configure(std::move(effective.postgresql),

@@ -64,6 +64,8 @@ struct PostgresSettings {
   std::map<std::string, std::string> parameters;
   std::vector<std::string> pg_hba;
   std::vector<std::string> pg_ident;
+
+  bool operator==(const PostgresSettings&) const = default;
 };
 
 struct PostgresConfig {
