@@ -1,0 +1,59 @@
+#include "agent/http_peers.hpp"
+
+#include <algorithm>
+#include <boost/json/object.hpp>
+#include <boost/json/value.hpp>
+
+#include "patroni/json_text.hpp"
+
+namespace holdfast::agent {
+namespace {
+
+using boost::json::object;
+
+std::int64_t number_at(const object& json, std::string_view key) {
+  const auto* value = json.if_contains(key);
+  return value ? patroni::integer_of(*value).value_or(0) : 0;
+}
+
+std::string_view text_at(const object& json, std::string_view key) {
+  const auto* value = json.if_contains(key);
+  return value && value->is_string() ? std::string_view(value->get_string()) : std::string_view();
+}
+
+pg::Lsn position_in(const object& json) {
+  const auto* value = json.if_contains("xlog");
+  if (!value || !value->is_object()) return {};
+  const auto& xlog = value->get_object();
+  const auto newest = std::max({number_at(xlog, "location"), number_at(xlog, "received_location"),
+                                number_at(xlog, "replayed_location")});
+  return {static_cast<std::uint64_t>(std::max<std::int64_t>(newest, 0))};
+}
+
+}  // namespace
+
+base::Result<ha::PeerStatus> parse_peer_status(std::string_view body) {
+  const auto json = patroni::parse_json_object(body);
+  if (!json) return base::in("the answer of a member", json.error());
+  const auto role = text_at(*json, "role");
+  ha::PeerStatus status;
+  status.running = text_at(*json, "state") == "running";
+  // Patroni before 4 says master; a promoted member has left recovery or is about to.
+  status.in_recovery = role != "primary" && role != "master" && role != "promoted";
+  status.timeline = static_cast<pg::Timeline>(number_at(*json, "timeline"));
+  status.position = position_in(*json);
+  if (const auto* reachable = json->if_contains("dcs_reachable"))
+    status.dcs_reachable = patroni::boolean_of(*reachable).value_or(true);
+  return status;
+}
+
+base::Task<base::Result<ha::PeerStatus>> HttpPeers::status(std::string api_url, base::Instant deadline) {
+  auto url = net::parse_http_url(api_url);
+  if (!url) co_return std::unexpected(url.error());
+  net::HttpRequest question{.method = "GET", .target = url->target};
+  const auto answer = co_await client_.send(url->endpoint, std::move(question), deadline);
+  if (!answer) co_return std::unexpected(answer.error());
+  co_return parse_peer_status(answer->body);
+}
+
+}  // namespace holdfast::agent

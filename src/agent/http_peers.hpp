@@ -1,0 +1,25 @@
+// ports::Peers over the other members' REST API.
+#pragma once
+
+#include <string_view>
+
+#include "net/http_client.hpp"
+#include "ports/peers.hpp"
+
+namespace holdfast::agent {
+
+class HttpPeers final : public ports::Peers {
+ public:
+  // `client` must outlive this and show what the members ask of clients.
+  explicit HttpPeers(net::HttpClient& client) : client_(client) {}
+
+  base::Task<base::Result<ha::PeerStatus>> status(std::string api_url, base::Instant deadline) override;
+
+ private:
+  net::HttpClient& client_;
+};
+
+// The body of GET /patroni, of Patroni or of us. invalid: what is wrong with it.
+base::Result<ha::PeerStatus> parse_peer_status(std::string_view body);
+
+}  // namespace holdfast::agent
