@@ -71,7 +71,7 @@ def test_includes_downwards_are_fine(tmp_path):
     ("src/etcd/a.hpp", "int a;", "#pragma once"),
     ("src/etcd/a.cpp", "\n" * 501, "concept that wants its own name"),
     ("src/etcd/lease_manager.cpp", "", "says nothing"),
-])
+], ids=lambda text: text.strip()[:40] or "blank")
 def test_a_breach_is_refused_with_advice(tmp_path, file, line, advice):
     found = messages_for(tmp_path, {file: line + "\n"})
     assert len(found) == 1, found

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from . import build as building
-from . import cluster_commands, sources
+from . import cluster_commands, sources, test_runner
 from .console import Failure, say
 
 
@@ -56,6 +56,14 @@ def parser():
         add = commands.add_parser(name, help=what)
         add.add_argument("node", metavar="NODE", help="node1 or node2")
         add.set_defaults(run=run)
+
+    stages = "\n".join(f"  {name:<10}{what}" for name, (what, _) in test_runner.STAGES.items())
+    add = commands.add_parser("test", help="everything, or some stages", description=f"The stages:\n{stages}",
+                              formatter_class=argparse.RawDescriptionHelpFormatter)
+    add.add_argument("stages", nargs="*", metavar="STAGE", help="all of them when absent")
+    add.add_argument("-k", "--filter", metavar="WORD", help="only tests with this in their name")
+    add.add_argument("--update", action="store_true", help="rewrite the right-hand side of the policy's transcripts")
+    add.set_defaults(run=test_runner.test)
 
     add = commands.add_parser("fmt", help="format the C++ sources")
     add.set_defaults(run=lambda _: sources.format_sources())

@@ -122,6 +122,13 @@ class Cluster:
 
         return wait_for("a leader", elected, seconds)
 
+    def wait_for_leader_among(self, nodes, seconds):
+        def leads():
+            leader = self.leader()
+            return leader if leader in nodes else None
+
+        return wait_for(f"{' or '.join(node.name for node in nodes)} leads", leads, seconds)
+
     def whole(self):
         """The leader, when every other node streams from it, synchronously where that is asked for."""
         leader = self.leader()
@@ -131,8 +138,10 @@ class Cluster:
         others = {node.name for node in self.nodes} - {leader.name}
         if streaming is None or set(streaming) != others:
             raise Failure(f"{leader.name} leads; streaming from it: {streaming or 'nobody'}")
-        if self.spec.synchronous_mode and not {"sync", "quorum"} & set(streaming.values()):
-            raise Failure(f"{leader.name} leads; no standby is synchronous: {streaming}")
+        if self.spec.synchronous_mode:
+            roles = {member.get("role") for member in self.members()}  # as written to etcd: these may be elected
+            if not {"sync", "quorum"} & set(streaming.values()) or not {"sync_standby", "quorum_standby"} & roles:
+                raise Failure(f"{leader.name} leads; no standby is synchronous: {streaming}, roles {sorted(map(str, roles))}")
         return leader
 
     def wait_for_redundancy(self, seconds=180):

@@ -1,0 +1,98 @@
+"""A real cluster for the scenarios: made once, shared while it is whole, kept with its logs when a test fails.
+
+HOLDFAST_BINARY    the program under test (./dev test e2e sets it)
+HOLDFAST_STACK     patroni: run the scenarios against Debian's patroni and haproxy, to test the scenarios
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(CHECKOUT / "tools"))
+
+from holdfast_dev import config, ports  # noqa: E402
+from holdfast_dev.cluster import Cluster  # noqa: E402
+from holdfast_dev.console import Failure, tail  # noqa: E402
+
+STACK = os.environ.get("HOLDFAST_STACK", "holdfast")
+BINARY = os.environ.get("HOLDFAST_BINARY") or CHECKOUT / "build" / "release" / "holdfast"
+# Shorter than any default, so that a scenario takes seconds; loop_wait + 2 * retry_timeout fits in ttl.
+TIMING = config.Timing(ttl=5, loop_wait=1, retry_timeout=2)
+PARAMETERS = {"shared_buffers": "16MB", "max_connections": 200}
+
+kept = []  # run directories of failed tests
+
+
+def new_cluster(place=None):
+    root = Path(tempfile.mkdtemp(prefix="holdfast-e2e-", dir=place))
+    root.chmod(0o755)
+    spec = config.Spec(ports=ports.ports_from(ports.free_ports(14)), passwords=config.new_passwords(), timing=TIMING,
+                       stack=STACK, parameters=PARAMETERS)
+    return Cluster.create(root, spec, None if STACK == "patroni" else BINARY)
+
+
+def discard(cluster):
+    cluster.kill_everything()
+    shutil.rmtree(cluster.place.root, ignore_errors=True)
+
+
+class Shared:
+    """The cluster that scenarios share. A scenario gets a whole one, or a new one."""
+
+    def __init__(self):
+        self.cluster = None
+
+    def get(self):
+        if self.cluster is not None:
+            try:
+                self.cluster.check_alive()
+                self.cluster.wait_for_redundancy(seconds=20)
+                return self.cluster
+            except Failure:
+                discard(self.cluster)
+        self.cluster = new_cluster()
+        self.cluster.start()
+        return self.cluster
+
+    def keep_logs(self):
+        if self.cluster is not None:
+            self.cluster.kill_everything()
+            kept.append(self.cluster.place.root)
+            self.cluster = None
+
+
+shared = Shared()
+
+
+@pytest.fixture
+def cluster(request):
+    request.node.used_cluster = shared.get()
+    yield request.node.used_cluster
+    if getattr(request.node, "failed", False):
+        shared.keep_logs()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = (yield).get_result()
+    if report.failed:
+        item.failed = True
+        used = getattr(item, "used_cluster", None) or shared.cluster
+        if used is not None:
+            for log in sorted(used.place.logs.glob("*.log")):
+                report.sections.append((f"the end of {log}", tail(log, 40)))
+
+
+def pytest_sessionfinish():
+    if shared.cluster is not None:
+        discard(shared.cluster)
+
+
+def pytest_terminal_summary(terminalreporter):
+    for root in kept:
+        terminalreporter.write_line(f"kept for you to look at: {root}")
