@@ -1,9 +1,8 @@
 #include "base/assert.hpp"
 
-#include <fmt/format.h>
-
 #include <cstdio>
 #include <cstdlib>
+#include <fmt/format.h>
 
 namespace holdfast::base {
 

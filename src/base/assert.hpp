@@ -5,7 +5,8 @@
 #include <string_view>
 
 namespace holdfast::base {
-[[noreturn]] void assertion_failed(std::string_view condition, std::string_view why, const char* file, int line);
+[[noreturn]] void assertion_failed(std::string_view condition, std::string_view why, const char* file,
+                                   int line);
 }
 
 #define HOLDFAST_ASSERT(condition, why) \

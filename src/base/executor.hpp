@@ -1,4 +1,5 @@
-// The queue of work that is ready to go on, one per event loop. Not thread-safe: a loop belongs to one thread.
+// The queue of work that is ready to go on, one per event loop. Not thread-safe: a loop belongs to one
+// thread.
 #pragma once
 
 #include <boost/intrusive/list.hpp>
@@ -8,7 +9,8 @@ namespace holdfast::base {
 
 // Something that can be resumed later. Destroying it takes it off the queue, which is what makes it safe to
 // destroy a suspended coroutine at any await: nothing refers to it any more.
-class Resumption : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+class Resumption
+    : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
  public:
   Resumption() = default;
   Resumption(const Resumption&) = delete;

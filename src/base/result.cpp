@@ -4,13 +4,20 @@ namespace holdfast::base {
 
 std::string_view to_string(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::unreachable: return "unreachable";
-    case ErrorKind::timed_out: return "timed out";
-    case ErrorKind::conflict: return "conflict";
-    case ErrorKind::lease_lost: return "lease lost";
-    case ErrorKind::refused: return "refused";
-    case ErrorKind::invalid: return "invalid";
-    case ErrorKind::failed: return "failed";
+    case ErrorKind::unreachable:
+      return "unreachable";
+    case ErrorKind::timed_out:
+      return "timed out";
+    case ErrorKind::conflict:
+      return "conflict";
+    case ErrorKind::lease_lost:
+      return "lease lost";
+    case ErrorKind::refused:
+      return "refused";
+    case ErrorKind::invalid:
+      return "invalid";
+    case ErrorKind::failed:
+      return "failed";
   }
   return "unknown";
 }

@@ -2,9 +2,8 @@
 // caller can do about it (kind) and what a person needs to know (message).
 #pragma once
 
-#include <fmt/format.h>
-
 #include <expected>
+#include <fmt/format.h>
 #include <string>
 #include <string_view>
 #include <utility>

@@ -1,9 +1,10 @@
 // Task<T>: a coroutine that starts when awaited and is destroyed with its owner.
 //
-// The one rule: destroying a Task that is suspended at any await is safe, and is how work is cancelled. All that
-// the frame owns goes with it, child tasks included. There are no cancelled-errors to handle. It follows that
-// nothing resumes another coroutine directly: everything goes through an Executor's queue, so that no coroutine
-// can be destroyed below itself on the stack. (docs/adr/0002-own-coroutine-task.md tells why not Asio's.)
+// The one rule: destroying a Task that is suspended at any await is safe, and is how work is cancelled. All
+// that the frame owns goes with it, child tasks included. There are no cancelled-errors to handle. It follows
+// that nothing resumes another coroutine directly: everything goes through an Executor's queue, so that no
+// coroutine can be destroyed below itself on the stack. (docs/adr/0002-own-coroutine-task.md tells why not
+// Asio's.)
 #pragma once
 
 #include <coroutine>

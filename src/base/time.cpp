@@ -1,7 +1,6 @@
 #include "base/time.hpp"
 
 #include <fmt/format.h>
-
 #include <string_view>
 
 namespace holdfast::base {
@@ -15,7 +14,8 @@ std::string calendar_text(WallTime time, char separator) {
   auto text = fmt::format("{:04}-{:02}-{:02}{}{:02}:{:02}:{:02}", int{date.year()}, unsigned{date.month()},
                           unsigned{date.day()}, separator, clock.hours().count(), clock.minutes().count(),
                           clock.seconds().count());
-  if (const auto fraction = clock.subseconds().count(); fraction != 0) text += fmt::format(".{:06}", fraction);
+  if (const auto fraction = clock.subseconds().count(); fraction != 0)
+    text += fmt::format(".{:06}", fraction);
   return text + "+00:00";
 }
 

@@ -72,13 +72,14 @@ struct Upstream {
 struct Instance {
   DataDirectory data = DataDirectory::absent;
   std::string data_problem;  // for foreign, other_major, unreadable: which path and what is wrong with it
-  // As of the last stop or start. While the server runs, only what never changes is current: system_id, checksums.
+  // As of the last stop or start. While the server runs, only what never changes is current: system_id,
+  // checksums.
   std::optional<ControlData> control;
   bool standby_signal = false;  // the next start is a standby's
   Process process = Process::stopped;
   std::optional<ServerStatus> status;  // absent: not running, or it did not answer in time
-  std::string status_problem;          // running, but absent: why, e.g. which password was refused; for people
-  std::optional<Upstream> upstream;    // what primary_conninfo is set to now, as set by follow() or start()
+  std::string status_problem;        // running, but absent: why, e.g. which password was refused; for people
+  std::optional<Upstream> upstream;  // what primary_conninfo is set to now, as set by follow() or start()
 };
 
 // What an upstream says about its own history, for finding out whether we diverged from it.

@@ -1,8 +1,7 @@
 #include "pg/lsn.hpp"
 
-#include <fmt/format.h>
-
 #include <charconv>
+#include <fmt/format.h>
 
 namespace holdfast::pg {
 namespace {

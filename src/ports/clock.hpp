@@ -14,8 +14,8 @@ class Clock {
  public:
   virtual ~Clock() = default;
 
-  virtual base::Instant now() const = 0;        // CLOCK_BOOTTIME
-  virtual base::WallTime wall_time() const = 0; // for people and for schedules only
+  virtual base::Instant now() const = 0;         // CLOCK_BOOTTIME
+  virtual base::WallTime wall_time() const = 0;  // for people and for schedules only
   // Returns at or soon after `when`; at once if it has passed.
   virtual base::Task<void> sleep_until(base::Instant when) = 0;
   // The loop that everything of this node runs on.
@@ -29,7 +29,8 @@ base::Task<std::optional<T>> until(Clock& clock, base::Instant deadline, base::T
   auto keep = [](base::Task<T> task, std::optional<T>& into) -> base::Task<void> {
     into.emplace(co_await std::move(task));
   };
-  co_await base::first_ends_first(clock.executor(), keep(std::move(work), result), clock.sleep_until(deadline));
+  co_await base::first_ends_first(clock.executor(), keep(std::move(work), result),
+                                  clock.sleep_until(deadline));
   co_return result;
 }
 

@@ -79,9 +79,9 @@ struct WatchEvent {
 class DcsWatch {
  public:
   virtual ~DcsWatch() = default;
-  // The next events, in order, none lost: after a broken connection the watch goes on from the revision after the
-  // last one delivered. Waits as long as it takes; destroy the task or the watch to stop. An error means that
-  // the history since then was compacted away (conflict): read again and watch from there.
+  // The next events, in order, none lost: after a broken connection the watch goes on from the revision after
+  // the last one delivered. Waits as long as it takes; destroy the task or the watch to stop. An error means
+  // that the history since then was compacted away (conflict): read again and watch from there.
   virtual base::Task<base::Result<std::vector<WatchEvent>>> next() = 0;
 };
 
@@ -89,7 +89,8 @@ class Dcs {
  public:
   virtual ~Dcs() = default;
 
-  // A snapshot older than one already seen (smaller raft term or revision: a stale member) is an error, unreachable.
+  // A snapshot older than one already seen (smaller raft term or revision: a stale member) is an error,
+  // unreachable.
   virtual base::Task<base::Result<DcsSnapshot>> read(std::string prefix, base::Instant deadline) = 0;
 
   // The revision at which the writes happened. conflict: a condition did not hold, nothing was written.

@@ -1,10 +1,10 @@
 // The one PostgreSQL instance that this agent owns.
 //
-// Calls fall in two classes. Quick ones take a deadline. Jobs may take minutes: the agent runs them beside its
-// loop; destroying a job's task cancels it, ends the processes it started and leaves the data directory either as
-// it was or marked incomplete. At most one job runs at a time. Observing and quick calls may run during a job.
-// Errors everywhere: refused (PostgreSQL said no, message has its text), timed_out (may have happened: observe),
-// failed (a command or file operation; message names it), unreachable (the upstream).
+// Calls fall in two classes. Quick ones take a deadline. Jobs may take minutes: the agent runs them beside
+// its loop; destroying a job's task cancels it, ends the processes it started and leaves the data directory
+// either as it was or marked incomplete. At most one job runs at a time. Observing and quick calls may run
+// during a job. Errors everywhere: refused (PostgreSQL said no, message has its text), timed_out (may have
+// happened: observe), failed (a command or file operation; message names it), unreachable (the upstream).
 #pragma once
 
 #include <functional>
@@ -38,63 +38,73 @@ class Postgres {
  public:
   virtual ~Postgres() = default;
 
-  // Looks at directory, process and server. Never fails: what cannot be seen by `deadline` is absent or unknown.
+  // Looks at directory, process and server. Never fails: what cannot be seen by `deadline` is absent or
+  // unknown.
   virtual base::Task<ha::Instance> observe(base::Instant deadline) = 0;
 
   // Set when the postmaster has ended (or was found ended); cleared by the agent when it has noticed.
   virtual base::Event& ended() = 0;
 
-  // Jobs ------------------------------------------------------------------------------------------------------
+  // Jobs
+  // ------------------------------------------------------------------------------------------------------
 
-  // initdb with the configured options, first start as a primary, users, settings. The directory must be absent
-  // or incomplete. On success the server runs as primary, the result is its system identifier, and the directory is
-  // `unconfirmed`: should this node lose the initialize key meanwhile, its new cluster is nobody's and is thrown away.
+  // initdb with the configured options, first start as a primary, users, settings. The directory must be
+  // absent or incomplete. On success the server runs as primary, the result is its system identifier, and the
+  // directory is `unconfirmed`: should this node lose the initialize key meanwhile, its new cluster is
+  // nobody's and is thrown away.
   virtual base::Task<base::Result<ha::SystemId>> bootstrap(ReportProgress report) = 0;
 
-  // Copies `source` with pg_basebackup. If the directory holds data, the copy is made beside it and swapped in
-  // only when complete; what was there is kept as DIR.before_clone.<time> unless it is incomplete. Not started.
+  // Copies `source` with pg_basebackup. If the directory holds data, the copy is made beside it and swapped
+  // in only when complete; what was there is kept as DIR.before_clone.<time> unless it is incomplete. Not
+  // started.
   virtual base::Task<base::Result<void>> clone(ha::Upstream source, ReportProgress report) = 0;
 
-  // Starts the server. With an upstream (or `standby`): as standby following it (or nobody). Without: as what the
-  // directory was last. Returns when the server accepts connections or, for a standby, at least has begun recovery.
-  // Unlike other jobs, a cancelled start leaves its server starting: observe it, and stop() it if it is not wanted.
+  // Starts the server. With an upstream (or `standby`): as standby following it (or nobody). Without: as what
+  // the directory was last. Returns when the server accepts connections or, for a standby, at least has begun
+  // recovery. Unlike other jobs, a cancelled start leaves its server starting: observe it, and stop() it if
+  // it is not wanted.
   struct StartOptions {
     bool standby = false;
     std::optional<ha::Upstream> upstream;
   };
   virtual base::Task<base::Result<void>> start(StartOptions options) = 0;
 
-  // Returns when no process of the instance is left. `fast` that does not finish by `deadline` is timed_out and
-  // still stopping; stop(immediate) may follow.
+  // Returns when no process of the instance is left. `fast` that does not finish by `deadline` is timed_out
+  // and still stopping; stop(immediate) may follow.
   virtual base::Task<base::Result<void>> stop(StopMode mode, base::Instant deadline) = 0;
 
   // Ends recovery; returns when the server accepts writes.
   virtual base::Task<base::Result<void>> promote() = 0;
 
-  // pg_rewind against `source`, after crash recovery where it is needed. The server must be stopped. refused: this
-  // instance cannot be rewound (no checksums nor wal_log_hints, WAL missing); re-clone.
+  // pg_rewind against `source`, after crash recovery where it is needed. The server must be stopped. refused:
+  // this instance cannot be rewound (no checksums nor wal_log_hints, WAL missing); re-clone.
   virtual base::Task<base::Result<void>> rewind(ha::Upstream source, ReportProgress report) = 0;
 
-  // Quick calls -----------------------------------------------------------------------------------------------
+  // Quick calls
+  // -----------------------------------------------------------------------------------------------
 
   // The bootstrapped cluster has been announced in etcd: the directory becomes `valid`.
   virtual base::Task<base::Result<void>> confirm_bootstrap() = 0;
-  // Points a running standby at another upstream, or at none. With none, returns when the WAL receiver is gone: from
-  // then on this standby acknowledges nothing to anybody.
-  virtual base::Task<base::Result<void>> follow(std::optional<ha::Upstream> upstream, base::Instant deadline) = 0;
-  // Sets synchronous_standby_names and reloads; returns when a new session would see the value. Kept for the next
-  // start when the server does not run.
-  virtual base::Task<base::Result<void>> set_synchronous_standby_names(std::string value, base::Instant deadline) = 0;
-  // The effective settings (dynamic merged with local): written to the configuration files, reloaded if running.
-  // Without a data directory they are kept for the next bootstrap(), clone() or start(). refused: the running server
-  // does not take a value; the message names it.
-  virtual base::Task<base::Result<void>> configure(patroni::PostgresSettings settings, base::Instant deadline) = 0;
+  // Points a running standby at another upstream, or at none. With none, returns when the WAL receiver is
+  // gone: from then on this standby acknowledges nothing to anybody.
+  virtual base::Task<base::Result<void>> follow(std::optional<ha::Upstream> upstream,
+                                                base::Instant deadline) = 0;
+  // Sets synchronous_standby_names and reloads; returns when a new session would see the value. Kept for the
+  // next start when the server does not run.
+  virtual base::Task<base::Result<void>> set_synchronous_standby_names(std::string value,
+                                                                       base::Instant deadline) = 0;
+  // The effective settings (dynamic merged with local): written to the configuration files, reloaded if
+  // running. Without a data directory they are kept for the next bootstrap(), clone() or start(). refused:
+  // the running server does not take a value; the message names it.
+  virtual base::Task<base::Result<void>> configure(patroni::PostgresSettings settings,
+                                                   base::Instant deadline) = 0;
   virtual base::Task<base::Result<void>> create_slot(std::string name, base::Instant deadline) = 0;
   virtual base::Task<base::Result<void>> drop_slot(std::string name, base::Instant deadline) = 0;
   virtual base::Task<base::Result<void>> checkpoint(base::Instant deadline) = 0;
   // IDENTIFY_SYSTEM and TIMELINE_HISTORY over a replication connection.
   // https://www.postgresql.org/docs/15/protocol-replication.html
-  virtual base::Task<base::Result<ha::UpstreamTimeline>> inspect(ha::Upstream upstream, base::Instant deadline) = 0;
+  virtual base::Task<base::Result<ha::UpstreamTimeline>> inspect(ha::Upstream upstream,
+                                                                 base::Instant deadline) = 0;
   // Where the local WAL really ends (the last valid record): of a stopped instance, through pg_waldump.
   virtual base::Task<base::Result<pg::Lsn>> end_of_wal(base::Instant deadline) = 0;
   // The local server's own timeline history, oldest first.
