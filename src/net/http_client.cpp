@@ -336,6 +336,7 @@ Task<Result<HttpStream>> HttpClient::Pool::begin_stream(HttpEndpoint endpoint, H
 
 HttpClient::HttpClient(Runtime& runtime, HttpClientOptions options)
     : pool_(std::make_unique<Pool>(runtime, std::move(options))) {}
+HttpClient::HttpClient(HttpClient&&) noexcept = default;
 HttpClient::~HttpClient() = default;
 
 Task<Result<HttpResponse>> HttpClient::send(HttpEndpoint endpoint, HttpRequest request,

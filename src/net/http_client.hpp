@@ -53,6 +53,7 @@ class HttpStream {
 class HttpClient {
  public:
   explicit HttpClient(Runtime& runtime, HttpClientOptions options = {});
+  HttpClient(HttpClient&&) noexcept;
   ~HttpClient();
 
   // A request on a kept-alive connection that turns out to be closed is sent again, once, on a new one: when

@@ -1,0 +1,93 @@
+// Calls to etcd's JSON gateway: which endpoint, how long, with which token, and what an error means.
+#pragma once
+
+#include <functional>
+#include <list>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "base/result.hpp"
+#include "base/task.hpp"
+#include "etcd/messages.hpp"
+#include "net/http_client.hpp"
+#include "net/runtime.hpp"
+
+namespace holdfast::etcd {
+
+enum class Effect {
+  none,        // a read
+  repeatable,  // twice is as good as once
+  once,        // must not happen twice: not repeated when it may have happened
+};
+
+struct Call {
+  std::string path;  // "/v3/kv/range"
+  std::string body;
+  Effect effect = Effect::none;
+  bool linearizable = true;  // the answer's revision is not below that of any answer seen before the call
+};
+
+struct Credentials {
+  std::string username;  // empty: no authentication
+  std::string password;
+};
+
+class Gateway {
+ public:
+  Gateway(net::Runtime& runtime, net::HttpClient client, std::list<net::HttpEndpoint> endpoints,
+          Credentials credentials);
+
+  struct Answer {
+    Reply reply;
+    bool repeated = false;  // an earlier attempt may have had its effect, too
+  };
+  // Tries the endpoints until one answers, again and again until `deadline`. Errors as in ports/dcs.hpp.
+  base::Task<base::Result<Answer>> call(Call call, base::Instant deadline);
+
+  // One attempt at one endpoint, for the watch's doubts. Any error means that it does not serve.
+  base::Task<base::Result<Reply>> ask(net::HttpEndpoint endpoint, Call call, base::Instant deadline);
+
+  base::Task<base::Result<net::HttpStream>> open_watch(net::HttpEndpoint endpoint, std::string body,
+                                                       base::Instant deadline);
+
+  net::HttpEndpoint first() const { return endpoints_.front(); }
+  // From now on the other endpoints are tried before this one.
+  void failed(const net::HttpEndpoint& endpoint);
+  void forget_token() { token_.reset(); }
+
+  net::Runtime& runtime() { return runtime_; }
+
+ private:
+  // The greatest raft term and revision that a majority is known to have reached.
+  struct Seen {
+    std::uint64_t cluster_id = 0;
+    std::int64_t revision = 0;
+    std::uint64_t raft_term = 0;
+  };
+  struct Problem {
+    Meaning meaning = Meaning::unknown;
+    base::Error error;
+    std::uint64_t foreign_cluster = 0;  // the answer came from this cluster, not from the one known
+  };
+  using Outcome = std::expected<Reply, Problem>;
+  struct Pass;
+
+  base::Task<Outcome> attempt(net::HttpEndpoint endpoint, Call call, base::Instant deadline);
+  base::Task<Outcome> send(net::HttpEndpoint endpoint, Call call, base::Instant deadline);
+  base::Task<std::optional<Problem>> authenticate(net::HttpEndpoint endpoint, base::Instant deadline);
+  net::HttpRequest request(std::string path, std::string body) const;
+  std::optional<Problem> doubt(const Reply& reply, const Call& call, const Seen& before) const;
+  void learn(const Header& header);
+  bool adopt_other_cluster(const Pass& pass);
+
+  net::Runtime& runtime_;
+  net::HttpClient client_;
+  std::list<net::HttpEndpoint> endpoints_;  // the best first
+  Credentials credentials_;
+  std::optional<std::string> token_;
+  bool authentication_off_ = false;
+  Seen seen_;
+};
+
+}  // namespace holdfast::etcd
