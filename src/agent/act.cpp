@@ -37,7 +37,7 @@ base::Task<void> Agent::act(ha::Decision decision) {
                       std::move(decision.action));
 }
 
-base::Instant Agent::quick_deadline() const { return world_.clock.now() + kQuickCallTime; }
+base::Instant Agent::quick_deadline() const { return deadline_within(kQuickCallTime); }
 
 base::Task<bool> Agent::commit(std::string doing, ports::Transaction transaction) {
   const auto done = co_await world_.dcs.commit(std::move(transaction), etcd_deadline());
@@ -59,16 +59,19 @@ base::Task<bool> Agent::commit_as_leader(std::string doing, std::vector<Compare>
 base::Task<void> Agent::carry_out(ha::ObtainLease) {
   const auto sent = world_.clock.now();
   const auto lease = co_await world_.dcs.grant(situation_.settings.ttl, etcd_deadline());
-  if (lease)
+  if (lease) {
     situation_.local.lease = ha::Lease{.id = lease->id, .renewed_at = sent, .ttl = lease->ttl};
-  else
+    situation_.local.memory.renewal_failed = false;
+  } else {
     telemetry::warning("getting a lease: {}", lease.error().message);
+  }
 }
 
 base::Task<void> Agent::carry_out(ha::RenewLease) {
   auto& local = situation_.local;
   const auto sent = world_.clock.now();
   const auto renewed = co_await world_.dcs.keep_alive(local.lease->id, etcd_deadline());
+  local.memory.renewal_failed = !renewed;
   if (renewed) {
     local.lease->renewed_at = sent;
     if (local.right_until) local.right_until = ha::right_until(*local.lease);

@@ -118,6 +118,7 @@ class Agent {
   base::Task<bool> commit_as_leader(std::string doing, std::vector<ports::Compare> conditions,
                                     std::vector<ports::Write> writes);
   base::Task<std::optional<ha::LocalWal>> local_wal();
+  base::Instant deadline_within(base::Duration most) const;
   base::Instant etcd_deadline() const;
   base::Instant quick_deadline() const;
 

@@ -15,17 +15,21 @@ using namespace std::chrono_literals;
 // A healthy server answers in milliseconds; one that does not is as good as silent.
 constexpr base::Duration kServerAnswerTime = 1s;
 constexpr base::Duration kConfigureTime = 5s;
+// For one round trip to a healthy etcd, when the right to run a primary has ended.
+constexpr base::Duration kLastChance = 200ms;
 
 }  // namespace
 
-// A primary must know by the end of its right whether it is still leader.
-base::Instant Agent::etcd_deadline() const {
+// A primary must know by the end of its right whether it is still leader; after it, in no time.
+base::Instant Agent::deadline_within(base::Duration most) const {
   const auto now = world_.clock.now();
   const auto& local = situation_.local;
-  auto deadline = now + std::min(situation_.settings.retry_timeout, situation_.settings.ttl / 4);
-  if (local.right_until && ha::may_accept_writes(local) && *local.right_until > now)
-    deadline = std::min(deadline, *local.right_until);
-  return deadline;
+  if (!local.right_until || !ha::may_accept_writes(local)) return now + most;
+  return std::min(now + most, std::max(*local.right_until, now + kLastChance));
+}
+
+base::Instant Agent::etcd_deadline() const {
+  return deadline_within(std::min(situation_.settings.retry_timeout, situation_.settings.ttl / 4));
 }
 
 base::Task<void> Agent::observe() {
@@ -33,7 +37,7 @@ base::Task<void> Agent::observe() {
   fold_finished_job();
   auto [snapshot, instance] =
       co_await base::both(world_.clock.executor(), world_.dcs.read(keys_.prefix(), etcd_deadline()),
-                          world_.postgres.observe(world_.clock.now() + kServerAnswerTime));
+                          world_.postgres.observe(deadline_within(kServerAnswerTime)));
   situation_.local.instance = std::move(instance);
   situation_.now = world_.clock.now();
   situation_.wall_time = world_.clock.wall_time();

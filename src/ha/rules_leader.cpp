@@ -5,9 +5,14 @@
 #include "ha/rules.hpp"
 #include "ha/slots.hpp"
 #include "ha/sync_plan.hpp"
+#include "pg/synchronous_standby_names.hpp"
 
 namespace holdfast::ha {
 namespace {
+
+using namespace std::chrono_literals;
+
+constexpr base::Duration kCatchUpLook = 100ms;
 
 bool leads(const Situation& s) {
   return leads_by_own_lease(s) && s.local.instance.data == DataDirectory::valid &&
@@ -25,7 +30,8 @@ bool leads_primary(const Situation& s) {
 
 Verdict give_up_promotion(const Situation& s) {
   const auto& failure = s.local.memory.failure;
-  if (!leads_standby(s) || !failure || failure->kind != JobKind::promote) return std::nullopt;
+  if (!leads_standby(s) || !failure || failure->kind != JobKind::promote || !backing_off(s, JobKind::promote))
+    return std::nullopt;
   return Proposal{ReleaseLeaderKey{}, fmt::format("the promotion failed: {}", failure->error.message)};
 }
 
@@ -132,9 +138,17 @@ Verdict record_history(const Situation& s) {
   return Proposal{WriteHistory{}, fmt::format("timeline {} is new", timeline)};
 }
 
+// A standby that is named but not electable yet is catching up: it may be redundancy within milliseconds.
+bool awaits_standby(const Situation& s) {
+  return leads_primary(s) && s.cluster->sync &&
+         pg::standbys_named(s.local.instance.status->synchronous_standby_names) != s.cluster->sync->standbys;
+}
+
 Verdict wait(const Situation& s) {
   if (!is_leader(s)) return std::nullopt;
-  return Proposal{Wait{next_look(s)}, s.local.instance.status ? "leading" : "PostgreSQL does not answer"};
+  const auto until =
+      awaits_standby(s) ? std::min<base::Instant>(next_look(s), s.now + kCatchUpLook) : next_look(s);
+  return Proposal{Wait{until}, s.local.instance.status ? "leading" : "PostgreSQL does not answer"};
 }
 
 constexpr Rule kRules[] = {

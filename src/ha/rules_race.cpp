@@ -32,6 +32,12 @@ Verdict no_lease(const Situation& s) {
   return keep_waiting(s, "no lease to put the leader key on");
 }
 
+Verdict promotion_failed(const Situation& s) {
+  const auto until = backing_off(s, JobKind::promote);
+  if (!no_leader(s) || !until) return std::nullopt;
+  return Proposal{Wait{std::min(*until, next_look(s))}, "our promotion failed a moment ago"};
+}
+
 Verdict not_electable(const Situation& s) {
   if (!no_leader(s) || electable(s, s.local.name)) return std::nullopt;
   return keep_waiting(s,
@@ -147,6 +153,8 @@ Verdict acquire_key(const Situation& s) {
 constexpr Rule kRules[] = {
     {"race.no_answer", "Wait for our PostgreSQL.", no_answer},
     {"race.no_lease", "Wait for a lease.", no_lease},
+    {"race.promotion_failed", "After a failed promotion, leave the key to others for a while.",
+     promotion_failed},
     {"race.not_electable", "Leave the key to those who have every acknowledged commit.", not_electable},
     {"race.poll_peers", "Ask the other members how far they are.", poll_peers},
     {"race.leave_to_candidate", "Leave the key to the candidate of a switchover.", leave_to_candidate},

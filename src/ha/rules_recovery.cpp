@@ -8,6 +8,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
+// How long a candidate with every commit is given before the node that gave the key away looks after itself.
+constexpr base::Duration kCandidateTime = 2s;
+
 bool stopped_with_data(const Situation& s) {
   return s.local.instance.process == Process::stopped && s.local.instance.data == DataDirectory::valid;
 }
@@ -66,6 +69,16 @@ Verdict start_without_etcd(const Situation& s) {
     return Proposal{Wait{next_look(s)}, "etcd cannot be reached; a primary may not be started"};
   return Proposal{StartPostgres{.standby = true, .upstream = s.local.instance.upstream},
                   "etcd cannot be reached; going on as the standby we were"};
+}
+
+// Starting would only be undone: as soon as the candidate leads, our WAL has to be compared with its own.
+Verdict let_candidate_lead(const Situation& s) {
+  if (!stopped_with_data(s) || !s.cluster || s.cluster->leader || !was_primary(s)) return std::nullopt;
+  const auto& since = s.local.memory.leaderless_since;
+  const auto candidate = lossless_candidate(s);
+  if (!candidate || !since || s.now >= *since + kCandidateTime) return std::nullopt;
+  return Proposal{Wait{std::min(next_look(s), *since + kCandidateTime)},
+                  fmt::format("{} can take over", *candidate)};
 }
 
 Verdict start_to_race(const Situation& s) {
@@ -157,6 +170,8 @@ constexpr Rule kRules[] = {
     {"recovery.start_as_leader", "The leader starts its PostgreSQL as what it was.", start_as_leader},
     {"recovery.start_without_etcd", "Without etcd a standby goes on, a primary does not start.",
      start_without_etcd},
+    {"recovery.let_candidate_lead", "After a crash, first let the standby that has every commit take over.",
+     let_candidate_lead},
     {"recovery.start_to_race", "Without a leader, start as standby.", start_to_race},
     {"recovery.wait_for_leader_member", "Wait until the leader's address is known.", wait_for_leader_member},
     {"recovery.reclone", "Diverged and not to be rewound: copy the leader beside, then swap.", reclone},

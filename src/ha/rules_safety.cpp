@@ -14,10 +14,13 @@ bool being_ended(const Situation& s) {
 }
 
 Verdict right_expired(const Situation& s) {
-  // While etcd answers that the key is still ours, nobody else was leader in between: lease.renew goes on.
-  if (s.cluster || !may_accept_writes(s.local) || being_ended(s)) return std::nullopt;
+  if (!may_accept_writes(s.local) || being_ended(s)) return std::nullopt;
   if (!s.local.right_until || s.now < *s.local.right_until) return std::nullopt;
-  return end_primary(fmt::format("the right to run a primary ended {} ago and etcd cannot be reached",
+  // After a freeze etcd may answer that the key is still ours: then nobody else led in between, and one
+  // renewal is tried (lease.renew). If that gets no good answer either, the lease can be anybody's the next
+  // moment.
+  if (s.cluster && !s.local.memory.renewal_failed) return std::nullopt;
+  return end_primary(fmt::format("the right to run a primary ended {} ago and could not be renewed",
                                  base::to_string(s.now - *s.local.right_until)));
 }
 
@@ -65,7 +68,7 @@ Verdict other_cluster(const Situation& s) {
 }
 
 constexpr Rule kRules[] = {
-    {"safety.right_expired", "End a primary whose right to run has ended while etcd is silent.",
+    {"safety.right_expired", "End a primary whose right to run has ended and cannot be renewed.",
      right_expired},
     {"safety.unproven_right", "End an adopted primary that cannot be shown to be the leader's.",
      unproven_right},

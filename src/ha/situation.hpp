@@ -51,6 +51,7 @@ struct Memory {
   std::optional<SyncBarrier> sync_barrier;
   std::optional<base::Instant> leaderless_since;
   std::optional<base::Instant> not_streaming_since;
+  bool renewal_failed = false;             // the last attempt to renew the lease got no good answer
   std::optional<Revision> initialize_key;  // its create revision, while we hold it for our bootstrap
   bool rewind_impossible = false;          // until the next clone
   std::map<std::string, base::Instant> unused_slots;  // slots without a member, since when
