@@ -4,7 +4,9 @@ import argparse
 import os
 import subprocess
 import sys
+from pathlib import Path
 
+from . import CHECKOUT
 from . import build as building
 from . import cluster_commands, sources, test_runner
 from .console import Failure, say
@@ -22,6 +24,13 @@ def check(arguments):
     sources.check_format()
     sources.check_policy_page()
     say("layers, format and docs/policy.md are in order")
+
+
+def bench(arguments):
+    sys.path.insert(0, str(CHECKOUT / "bench" / "outage"))
+    import outage  # not a package of the tools: it stands beside its results
+    binary = building.build("release", ["holdfast"]) if "holdfast" in arguments.stacks else None
+    return outage.run(arguments, binary)
 
 
 def sim(rest):
@@ -64,6 +73,15 @@ def parser():
     add.add_argument("-k", "--filter", metavar="WORD", help="only tests with this in their name")
     add.add_argument("--update", action="store_true", help="rewrite the right-hand side of the policy's transcripts")
     add.set_defaults(run=test_runner.test)
+
+    add = commands.add_parser("bench", help="measure next to other stacks")
+    add.add_argument("what", choices=["outage"])
+    add.add_argument("--runs", type=int, default=5)
+    add.add_argument("--stacks", nargs="+", choices=["holdfast", "patroni"], default=["holdfast", "patroni"])
+    add.add_argument("--events", nargs="+", metavar="EVENT", help="only these")
+    add.add_argument("--timing", choices=["default", "quick"], default="default", help="of both stacks")
+    add.add_argument("--json", type=Path, default=CHECKOUT / "bench" / "outage" / "results.json", metavar="FILE")
+    add.set_defaults(run=bench)
 
     add = commands.add_parser("fmt", help="format the C++ sources")
     add.set_defaults(run=lambda _: sources.format_sources())

@@ -17,23 +17,25 @@ from .stack import stack_named
 
 
 class Cluster:
-    def __init__(self, place, spec, binary=None):
+    def __init__(self, place, spec, binary=None, etcd=None):
+        """With `etcd`, uses those members (of another cluster) and neither starts nor stops them."""
         self.place = place
         self.spec = spec
         self.stack = stack_named(spec.stack, binary or place.root / "bin" / "holdfast")
-        self.etcd = [Etcd(number, spec, place) for number in range(1, len(spec.ports.etcd) + 1)]
+        self.owns_etcd = etcd is None
+        self.etcd = etcd or [Etcd(number, spec, place) for number in range(1, len(spec.ports.etcd) + 1)]
         self.nodes = [Node(number, spec, place, self.stack) for number in range(1, len(spec.ports.nodes) + 1)]
         self.router = Router(spec, place, self.stack)
 
     @classmethod
-    def create(cls, root, spec, binary=None):
+    def create(cls, root, spec, binary=None, etcd=None):
         place = Place(root)
         place.make()
         if binary:
             binary = place.install(binary)
         place.spec_file.touch(mode=0o600)
         place.spec_file.write_text(spec.to_json(), encoding="utf-8")
-        cluster = cls(place, spec, binary)
+        cluster = cls(place, spec, binary, etcd)
         for part in [*cluster.nodes, cluster.router]:
             part.write_config()
         cluster.write_pgpass()
@@ -96,8 +98,9 @@ class Cluster:
         return reached
 
     def start_etcd(self, seconds=30):
-        for member in self.etcd:
-            member.start()
+        if self.owns_etcd:
+            for member in self.etcd:
+                member.start()
 
         def healthy():
             for member in self.etcd:
@@ -186,7 +189,7 @@ class Cluster:
         self.router.stop(signal.SIGKILL)
         for node in self.nodes:
             node.kill()
-        for member in self.etcd:
+        for member in self.etcd if self.owns_etcd else ():
             member.stop(signal.SIGKILL)
 
     # Commands and answers

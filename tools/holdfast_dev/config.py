@@ -8,7 +8,6 @@ import yaml
 
 from .ports import HOST, EtcdPorts, NodePorts, Ports, RouterPorts
 
-SCOPE = "demo"
 NAMESPACE = "/service/"
 BIN_DIR = "/usr/lib/postgresql/15/bin"
 USERS = ("postgres", "replicator", "rewind", "app")
@@ -30,6 +29,7 @@ class Spec:
     timing: Timing = Timing()
     synchronous_mode: bool = True
     stack: str = "holdfast"
+    scope: str = "demo"
     parameters: dict = field(default_factory=dict)  # of PostgreSQL, on top of ours
 
     def to_json(self):
@@ -83,7 +83,7 @@ def node_config(spec, number, directory, log_directory):
     del own["listen_addresses"]  # comes from postgresql.listen
     login = {user: {"username": user, "password": spec.passwords[user]} for user in USERS}
     return {
-        "scope": SCOPE,
+        "scope": spec.scope,
         "namespace": NAMESPACE,
         "name": name,
         "restapi": {"listen": f"{HOST}:{ports.rest}", "connect_address": f"{HOST}:{ports.rest}"},
@@ -118,7 +118,7 @@ def node_config(spec, number, directory, log_directory):
 def router_config(spec):
     router = spec.ports.router
     return {
-        "scope": SCOPE,
+        "scope": spec.scope,
         "namespace": NAMESPACE,
         "etcd3": {"hosts": etcd_hosts(spec)},
         "router": {use: f"{HOST}:{port}" for use, port in asdict(router).items()},
