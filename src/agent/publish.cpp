@@ -3,7 +3,7 @@
 
 #include "agent/agent.hpp"
 #include "ha/rules.hpp"
-#include "pg/slot_name.hpp"
+#include "pg/names.hpp"
 #include "telemetry/log.hpp"
 
 namespace holdfast::agent {

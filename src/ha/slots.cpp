@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "pg/slot_name.hpp"
+#include "pg/names.hpp"
 
 namespace holdfast::ha {
 namespace {
