@@ -63,9 +63,13 @@ class Agent {
   const patroni::DcsContents& contents() const { return contents_; }
   const patroni::NodeConfig& config() const { return config_; }
   const patroni::Keys& keys() const { return keys_; }
+  World& world() { return world_; }
   const World& world() const { return world_; }
   std::optional<base::WallTime> etcd_last_seen() const { return etcd_last_seen_; }
   ha::PeerStatus peer_status() const;
+  patroni::MemberValue member_value() const;  // as published in etcd
+  // PostgreSQL as it is now: of the last look if that was a moment ago, otherwise looked at anew.
+  base::Task<ha::Instance> look_at_postgres();
 
  private:
   // agent.cpp: the loop
@@ -132,7 +136,6 @@ class Agent {
   void publish();
   base::Task<void> publisher();
   base::Task<void> write_published();
-  patroni::MemberValue member_value() const;
   std::string status_value() const;
 
   World world_;

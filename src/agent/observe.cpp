@@ -15,6 +15,7 @@ using namespace std::chrono_literals;
 // A healthy server answers in milliseconds; one that does not is as good as silent.
 constexpr base::Duration kServerAnswerTime = 1s;
 constexpr base::Duration kConfigureTime = 5s;
+constexpr base::Duration kCurrentFor = 50ms;
 // For one round trip to a healthy etcd, when the right to run a primary has ended.
 constexpr base::Duration kLastChance = 200ms;
 
@@ -44,6 +45,13 @@ base::Task<void> Agent::observe() {
   fold_snapshot(snapshot);
   ha::fold_observation(situation_);
   co_await apply_config();
+}
+
+base::Task<ha::Instance> Agent::look_at_postgres() {
+  const auto now = world_.clock.now();
+  if (now < situation_.now + kCurrentFor && !world_.postgres.ended().is_set())
+    co_return situation_.local.instance;
+  co_return co_await world_.postgres.observe(now + kServerAnswerTime);
 }
 
 void Agent::fold_snapshot(const base::Result<ports::DcsSnapshot>& snapshot) {

@@ -6,7 +6,7 @@
 #include <boost/json/value.hpp>
 #include <charconv>
 
-#include "etcd/base64.hpp"
+#include "base/base64.hpp"
 
 namespace holdfast::etcd {
 
@@ -29,12 +29,12 @@ std::string end_of_prefix(std::string_view prefix) {
 namespace {
 
 json::object below(std::string_view prefix) {
-  return {{"key", to_base64(prefix)}, {"range_end", to_base64(end_of_prefix(prefix))}};
+  return {{"key", base::to_base64(prefix)}, {"range_end", base::to_base64(end_of_prefix(prefix))}};
 }
 
 json::object condition(const ports::Compare& compare) {
   const bool created = compare.field == ports::Compare::Field::create_revision;
-  return {{"key", to_base64(compare.key)},
+  return {{"key", base::to_base64(compare.key)},
           {"result", "EQUAL"},
           {"target", created ? "CREATE" : "MOD"},
           {created ? "create_revision" : "mod_revision", std::to_string(compare.equals)}};
@@ -42,11 +42,11 @@ json::object condition(const ports::Compare& compare) {
 
 json::object operation(const ports::Write& write) {
   if (const auto* put = std::get_if<ports::Put>(&write)) {
-    json::object request{{"key", to_base64(put->key)}, {"value", to_base64(put->value)}};
+    json::object request{{"key", base::to_base64(put->key)}, {"value", base::to_base64(put->value)}};
     if (put->lease != 0) request["lease"] = std::to_string(put->lease);
     return {{"request_put", std::move(request)}};
   }
-  return {{"request_delete_range", {{"key", to_base64(std::get<ports::Delete>(write).key)}}}};
+  return {{"request_delete_range", {{"key", base::to_base64(std::get<ports::Delete>(write).key)}}}};
 }
 
 }  // namespace
@@ -148,8 +148,8 @@ Header header_of(const json::object& body) {
 }
 
 std::optional<ports::KeyValue> key_value(const json::object& entry) {
-  auto key = from_base64(text(entry, "key"));
-  auto value = from_base64(text(entry, "value"));
+  auto key = base::from_base64(text(entry, "key"));
+  auto value = base::from_base64(text(entry, "value"));
   if (!key || !value) return std::nullopt;
   return ports::KeyValue{.key = std::move(*key),
                          .value = std::move(*value),

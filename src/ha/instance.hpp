@@ -36,6 +36,9 @@ struct StandbyConnection {
   bool streaming = false;    // state = 'streaming'
   bool synchronous = false;  // sync_state is 'sync' or 'quorum'
   pg::Lsn write, flush, replay;
+  // For people:
+  std::string user, client_address, state, sync_state;
+  int sync_priority = 0;
 };
 
 struct Slot {
@@ -57,6 +60,9 @@ struct ServerStatus {
   std::vector<StandbyConnection> standbys;
   std::vector<Slot> slots;
   std::optional<base::WallTime> started_at;
+  std::optional<base::WallTime> replayed_at;  // standby: when the last transaction replayed was committed
+  bool replay_paused = false;
+  pg::Lsn latest_end;      // standby: the newest position of the upstream that the WAL receiver has heard of
   int server_version = 0;  // 150004
 };
 
