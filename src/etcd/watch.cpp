@@ -62,7 +62,7 @@ Task<void> Watch::watch_at(net::HttpEndpoint endpoint) {
   auto stream = co_await gateway_->open_watch(endpoint, watch_request(prefix_, next_revision_),
                                               clock().now() + kOpenTimeout);
   if (!stream) {
-    complain(endpoint, stream.error().message);
+    complain(stream.error().message);
     gateway_->failed(endpoint);
     co_return;
   }
@@ -75,7 +75,7 @@ Task<void> Watch::read(net::HttpEndpoint endpoint, net::HttpStream stream) {
   while (true) {
     auto line = co_await stream.next_line();
     if (!line || !*line) {
-      complain(endpoint, line ? "the watch's answer ended" : line.error().message);
+      complain(fmt::format("{}: {}", to_string(endpoint), line ? "the answer ended" : line.error().message));
       if (!served_) gateway_->failed(endpoint);
       co_return;
     }
@@ -97,7 +97,7 @@ bool Watch::take(WatchMessage message, const net::HttpEndpoint& endpoint) {
     if (failure->meaning == Meaning::token_invalid) gateway_->forget_token();
     if (failure->meaning == Meaning::nothing_happened || failure->meaning == Meaning::unknown)
       gateway_->failed(endpoint);
-    complain(endpoint, failure->message);
+    complain(fmt::format("{}: {}", to_string(endpoint), failure->message));
     return false;
   }
   if (!served_ && !last_complaint_.empty()) {
@@ -131,14 +131,14 @@ Task<void> Watch::check(net::HttpEndpoint endpoint) {
     auto newer = co_await gateway_->ask(endpoint, {"/v3/kv/range", newer_request(prefix_, wanted)},
                                         clock().now() + kCheckTimeout);
     if (!newer) {
-      complain(endpoint, newer.error().message);
+      complain(newer.error().message);
       gateway_->failed(endpoint);
       co_return;
     }
     // Twice in a row: an event may be on its way while we ask.
     const bool behind = served_ && events_.empty() && next_revision_ == wanted && has_keys(*newer);
     if (behind && missed == wanted) {
-      complain(endpoint, fmt::format("the watch misses events from revision {} on", wanted));
+      complain(fmt::format("{}: the watch misses events from revision {} on", to_string(endpoint), wanted));
       gateway_->failed(endpoint);
       co_return;
     }
@@ -148,11 +148,10 @@ Task<void> Watch::check(net::HttpEndpoint endpoint) {
 }
 
 // Once for each new kind of trouble, not once for each attempt.
-void Watch::complain(const net::HttpEndpoint& endpoint, std::string_view problem) {
-  auto complaint = fmt::format("{}: {}", to_string(endpoint), problem);
-  if (complaint == last_complaint_) return;
-  telemetry::log(Level::info, "etcd: the watch of {} is interrupted: {}", prefix_, complaint);
-  last_complaint_ = std::move(complaint);
+void Watch::complain(std::string problem) {
+  if (problem == last_complaint_) return;
+  telemetry::log(Level::info, "etcd: the watch of {} is interrupted: {}", prefix_, problem);
+  last_complaint_ = std::move(problem);
 }
 
 }  // namespace holdfast::etcd

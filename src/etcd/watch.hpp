@@ -24,7 +24,7 @@ class Watch final : public ports::DcsWatch {
   base::Task<void> read(net::HttpEndpoint endpoint, net::HttpStream stream);
   base::Task<void> check(net::HttpEndpoint endpoint);
   bool take(WatchMessage message, const net::HttpEndpoint& endpoint);
-  void complain(const net::HttpEndpoint& endpoint, std::string_view problem);
+  void complain(std::string problem);
 
   ports::Clock& clock() { return gateway_->runtime().clock(); }
 
