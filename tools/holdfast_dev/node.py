@@ -78,7 +78,11 @@ class Node:
     def kill(self):
         """As a power failure: every process of the node ends at once."""
         process.signal_all(self.directory, signal.SIGSTOP)  # first, so that nobody reacts to another's end
-        return len(process.end_all(self.directory, signal.SIGKILL))
+        killed = process.end_all(self.directory, signal.SIGKILL)
+        if self.agent() or self.postmaster():
+            raise Failure(f"{self.name} still runs: this machine does not let us see the processes of "
+                          f"'{self._place.account.name}'")
+        return len(killed)
 
     def kill_postmaster(self):
         running = self.postmaster()

@@ -64,4 +64,8 @@ class Place:
         return target
 
     def remove(self):
-        shutil.rmtree(self.root, ignore_errors=False)
+        """cluster.json goes last: what cannot be removed stays a cluster that can be asked to go again."""
+        for path in self.root.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+        shutil.rmtree(self.root)

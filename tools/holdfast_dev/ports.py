@@ -2,12 +2,12 @@
 
 import os
 import random
-import re
 import socket
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from .console import Failure
+from .process import eyes_of_owner
 
 HOST = "127.0.0.1"
 
@@ -107,10 +107,10 @@ def owner_of(port):
                 inodes.add(fields[9])
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
-            for fd in os.listdir(f"/proc/{pid}/fd"):
-                match = re.fullmatch(r"socket:\[(\d+)\]", os.readlink(f"/proc/{pid}/fd/{fd}"))
-                if match and match[1] in inodes:
-                    return f"{Path(f'/proc/{pid}/comm').read_text(encoding='utf-8').strip()} (pid {pid})"
+            with eyes_of_owner(pid):
+                held = {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
+            if held & {f"socket:[{inode}]" for inode in inodes}:
+                return f"{Path(f'/proc/{pid}/comm').read_text(encoding='utf-8').strip()} (pid {pid})"
         except (PermissionError, FileNotFoundError, ProcessLookupError):
             continue
     return None
