@@ -122,7 +122,7 @@ def require_free(ports, wanted):
     taken = [port for port in wanted if not is_free(port)]
     if not taken:
         return
-    lines = [f"  {port}  wanted for {uses[port]:<22} held by {owner_of(port) or 'another user’s process'}"
+    lines = [f"  {port}  wanted for {uses[port]:<22} held by {owner_of(port) or 'a process that we may not see'}"
              for port in taken]
     raise Failure("these ports are occupied:\n" + "\n".join(lines) +
                   "\nStop what holds them (Debian's own services: systemctl stop postgresql etcd), or move the whole "
