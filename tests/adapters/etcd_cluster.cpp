@@ -185,6 +185,8 @@ std::uint16_t EtcdCluster::client_port(int member) const {
   return members_.at(static_cast<std::size_t>(member)).client_port;
 }
 
+pid_t EtcdCluster::pid(int member) const { return members_.at(static_cast<std::size_t>(member)).pid; }
+
 patroni::EtcdConfig EtcdCluster::config() const {
   patroni::EtcdConfig config{.hosts = {}, .tls = options_.tls != nullptr};
   for (const auto& member : members_) config.hosts.push_back({"127.0.0.1", member.client_port});

@@ -34,6 +34,7 @@ class EtcdCluster {
   patroni::EtcdConfig config() const;
   std::uint16_t client_port(int member) const;
   int leader() const;  // the member that leads now
+  pid_t pid(int member) const;
 
   void stop(int member);    // SIGTERM
   void kill(int member);    // SIGKILL
