@@ -1,0 +1,107 @@
+#include <boost/json.hpp>
+#include <gtest/gtest.h>
+
+#include "ctl/cluster_table.hpp"
+#include "ctl/yaml_text.hpp"
+#include "patroni/json_text.hpp"
+#include "unit/patroni/golden.hpp"
+
+namespace holdfast::ctl {
+namespace {
+
+// What patronictl printed in each recorded state of a cluster, byte for byte.
+class PatronictlOutput : public testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override { contents_ = patroni::golden_cluster(GetParam()); }
+  std::string golden(const char* file) const {
+    return patroni::golden_text("cluster/" + GetParam() + "/" + file);
+  }
+  patroni::DcsContents contents_;
+};
+
+TEST_P(PatronictlOutput, ListIsTheSame) {
+  EXPECT_EQ(show_cluster(contents_, "batman", Format::pretty), golden("list.txt"));
+  EXPECT_EQ(show_cluster(contents_, "batman", Format::pretty, true), golden("list_extended.txt"));
+  EXPECT_EQ(show_cluster(contents_, "batman", Format::tsv), golden("list.tsv"));
+  EXPECT_EQ(show_cluster(contents_, "batman", Format::json), golden("list.json"));
+  EXPECT_EQ(show_cluster(contents_, "batman", Format::yaml), golden("list.yaml"));
+}
+
+TEST_P(PatronictlOutput, TopologyIsTheSame) {
+  EXPECT_EQ(show_cluster(contents_, "batman", Format::topology), golden("topology.txt"));
+}
+
+TEST_P(PatronictlOutput, HistoryIsTheSame) {
+  EXPECT_EQ(show_history(contents_, Format::pretty), golden("history.txt"));
+  EXPECT_EQ(show_history(contents_, Format::tsv), golden("history.tsv"));
+  EXPECT_EQ(show_history(contents_, Format::json), golden("history.json"));
+  EXPECT_EQ(show_history(contents_, Format::yaml), golden("history.yaml"));
+}
+
+TEST_P(PatronictlOutput, ConfigIsTheSame) {
+  EXPECT_EQ(to_yaml(*contents_.config) + "\n", golden("show_config.yaml"));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, PatronictlOutput, testing::ValuesIn(patroni::golden_clusters()),
+                         [](const auto& instance) { return instance.param; });
+
+std::string yaml(std::string_view json, YamlLayout layout = YamlLayout::block) {
+  return to_yaml(*patroni::parse_json(json), layout);
+}
+
+TEST(YamlText, IsPyYamls) {
+  struct Case {
+    const char *json, *yaml;
+  };
+  const Case cases[] = {
+      {R"("on")", "'on'\n"},
+      {R"("5")", "'5'\n"},
+      {R"("1.5")", "'1.5'\n"},
+      {R"("")", "''\n"},
+      {R"("a b")", "a b\n"},
+      {R"("a: b")", "'a: b'\n"},
+      {R"("a:b")", "a:b\n"},
+      {R"("it's # not")", "'it''s # not'\n"},
+      {R"("- x")", "'- x'\n"},
+      {R"("-x")", "-x\n"},
+      {R"("%p")", "'%p'\n"},
+      {R"("2026-11-23")", "'2026-11-23'\n"},
+      {R"("null")", "'null'\n"},
+      {R"("a\nb")", "\"a\\nb\"\n"},
+      {R"([])", "[]\n"},
+      {R"({"b":{},"a":[1,[2,3],{"x":null,"w":true}]})",
+       "a:\n- 1\n- - 2\n  - 3\n- w: true\n  x: null\nb: {}\n"},
+      {R"({"p":{"l":["x"],"f":1.0}})", "p:\n  f: 1.0\n  l:\n  - x\n"},
+  };
+  for (const auto& c : cases) EXPECT_EQ(yaml(c.json), c.yaml) << c.json;
+  EXPECT_EQ(yaml(R"({"b":"x","a":[1,"y, z"]})", YamlLayout::flow), "{a: [1, 'y, z'], b: x}\n");
+}
+
+TEST(Topology, ForgetsNobody) {
+  const patroni::Keys keys("service", "s");
+  const std::vector<patroni::KeyValue> entries = {
+      {keys.member("a"), R"({"tags":{"replicatefrom":"b"}})", 1, 1, 1},
+      {keys.member("b"), R"({"tags":{"replicatefrom":"a"}})", 1, 1, 1},
+      {keys.member("c"), "{}", 1, 1, 1},
+      {keys.member("d"), R"({"tags":{"replicatefrom":"c"}})", 1, 1, 1},
+  };
+  const auto shown = show_cluster(patroni::read_contents(keys, 1, entries), "s", Format::topology);
+  for (const auto* line : {"| + a ", "|   + b ", "| + c ", "|   + d "})
+    EXPECT_NE(shown.find(line), std::string::npos) << line << "\n" << shown;
+}
+
+TEST(ClusterTable, ShowsOldMembersOnlyPosition) {
+  const patroni::Keys keys("service", "s");
+  const std::vector<patroni::KeyValue> entries = {
+      {keys.status(), R"({"optime":50331648})", 1, 1, 0},
+      {keys.member("a"), R"({"conn_url":"postgres://h:5432/","state":"running","xlog_location":16777216})", 1,
+       1, 1},
+  };
+  const auto shown = show_cluster(patroni::read_contents(keys, 1, entries), "s", Format::tsv);
+  EXPECT_EQ(shown,
+            "Cluster\tMember\tHost\tRole\tState\tTL\tReceive LSN\tReceive Lag\tReplay LSN\tReplay Lag\n"
+            "s\ta\th\tReplica\trunning\t\tunknown\t\t0/1000000\t32\n");
+}
+
+}  // namespace
+}  // namespace holdfast::ctl

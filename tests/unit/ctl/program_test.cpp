@@ -1,0 +1,415 @@
+#include "ctl/program.hpp"
+
+#include <algorithm>
+#include <fstream>
+#include <gmock/gmock.h>
+#include <map>
+
+#include "net/http_server.hpp"
+#include "net/tls.hpp"
+#include "patroni/host_port.hpp"
+#include "patroni/keys.hpp"
+#include "unit/patroni/golden.hpp"
+
+namespace holdfast::ctl {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::StartsWith;
+
+// The entries of etcd in a map; all that the CLI asks of it.
+struct Store {
+  std::map<std::string, patroni::KeyValue> entries;
+  std::int64_t revision = 100;
+  std::optional<base::Error> broken;
+
+  void put(const std::string& key, std::string value) {
+    auto& entry = entries[key];
+    ++revision;
+    entry = {key, std::move(value), entry.create_revision ? entry.create_revision : revision, revision, 0};
+  }
+};
+
+class StoreDcs : public ports::Dcs {
+ public:
+  explicit StoreDcs(Store& store) : store_(store) {}
+
+  base::Task<base::Result<ports::DcsSnapshot>> read(std::string prefix, base::Instant) override {
+    if (store_.broken) co_return std::unexpected(*store_.broken);
+    ports::DcsSnapshot snapshot{.revision = store_.revision, .raft_term = 1, .entries = {}};
+    for (const auto& [key, entry] : store_.entries)
+      if (key.starts_with(prefix)) snapshot.entries.push_back(entry);
+    co_return snapshot;
+  }
+  base::Task<base::Result<std::int64_t>> commit(ports::Transaction transaction, base::Instant) override {
+    for (const auto& condition : transaction.conditions) {
+      const auto found = store_.entries.find(condition.key);
+      const auto actual = found == store_.entries.end() ? 0 : found->second.mod_revision;
+      if (actual != condition.equals) co_return base::fail(base::ErrorKind::conflict, "changed");
+    }
+    for (const auto& write : transaction.writes)
+      if (const auto* put = std::get_if<ports::Put>(&write)) store_.put(put->key, put->value);
+    co_return store_.revision;
+  }
+  base::Task<base::Result<ports::DcsLease>> grant(base::Duration, base::Instant) override {
+    co_return base::fail(base::ErrorKind::refused, "not here");
+  }
+  base::Task<base::Result<void>> keep_alive(std::int64_t, base::Instant) override {
+    co_return base::fail(base::ErrorKind::refused, "not here");
+  }
+  base::Task<base::Result<void>> revoke(std::int64_t, base::Instant) override {
+    co_return base::fail(base::ErrorKind::refused, "not here");
+  }
+  std::unique_ptr<ports::DcsWatch> watch(std::string, std::int64_t) override { return nullptr; }
+
+ private:
+  Store& store_;
+};
+
+class Paper : public Terminal {
+ public:
+  void out(std::string_view text) override { written.append(text); }
+  void err(std::string_view text) override { errors.append(text); }
+  std::optional<std::string> ask(std::string_view question) override {
+    questions.emplace_back(question);
+    if (answers.empty()) return std::nullopt;
+    auto answer = answers.front();
+    answers.erase(answers.begin());
+    return answer;
+  }
+  bool is_screen() const override { return false; }
+
+  std::string written, errors;
+  std::vector<std::string> questions, answers;
+};
+
+class CtlProgram : public testing::Test {
+ protected:
+  int run(const std::vector<std::string>& arguments) {
+    World world{runtime,
+                terminal,
+                environment,
+                [this](const std::string& path) -> base::Result<std::string> {
+                  if (const auto found = files.find(path); found != files.end()) return found->second;
+                  return base::fail(base::ErrorKind::refused, "No such file or directory");
+                },
+                [this](const patroni::EtcdConfig& etcd) -> base::Result<std::unique_ptr<ports::Dcs>> {
+                  asked_etcd = etcd;
+                  return std::make_unique<StoreDcs>(store);
+                },
+                [this](const patroni::CtlConfig& config) -> base::Result<std::unique_ptr<net::HttpClient>> {
+                  rest_config = config;
+                  return std::make_unique<net::HttpClient>(runtime);
+                }};
+    return ctl::run(arguments, world);
+  }
+
+  // A cluster "main" led by a, with b and c; members answer at `port` (0: nobody does).
+  void make_cluster(std::uint16_t port = 0, std::string_view config = "{\"ttl\":30}") {
+    const auto member = [&](const char* role, const char* tags) {
+      return fmt::format(R"({{"conn_url":"postgres://h:5432/","api_url":"http://127.0.0.1:{}/patroni",)"
+                         R"("state":"running","role":"{}","tags":{}}})",
+                         port ? port : 1, role, tags);
+    };
+    store.put(keys.config(), std::string(config));
+    store.put(keys.initialize(), "42");
+    store.put(keys.leader(), "a");
+    store.put(keys.member("a"), member("primary", "{}"));
+    store.put(keys.member("b"), member("replica", "{}"));
+    store.put(keys.member("c"), member("replica", R"({"nofailover":true})"));
+  }
+
+  net::Runtime runtime;
+  Paper terminal;
+  Store store;
+  patroni::Keys keys{"service", "main"};
+  patroni::Environment environment{{"PATRONI_ETCD3_HOST", "127.0.0.1:2379"}};
+  std::map<std::string, std::string> files;
+  patroni::EtcdConfig asked_etcd;
+  patroni::CtlConfig rest_config;
+};
+
+// A member's REST API that gives one answer and keeps what it was asked.
+class Member {
+ public:
+  Member(net::Runtime& runtime, int status, std::string text, std::function<void()> effect = {})
+      : status_(status),
+        text_(std::move(text)),
+        effect_(std::move(effect)),
+        server_(runtime, {.listen = {{"127.0.0.1", 0}}},
+                [this](net::HttpRequest request) { return answer(std::move(request)); }) {
+    EXPECT_TRUE(server_.start());
+  }
+  std::uint16_t port() const { return server_.port(); }
+
+  std::vector<net::HttpRequest> requests;
+
+ private:
+  base::Task<net::HttpResponse> answer(net::HttpRequest request) {
+    requests.push_back(std::move(request));
+    if (effect_) effect_();
+    co_return net::HttpResponse{.status = status_, .content_type = "text/html", .body = text_, .headers = {}};
+  }
+
+  int status_;
+  std::string text_;
+  std::function<void()> effect_;
+  net::HttpServer server_;
+};
+
+TEST_F(CtlProgram, ListShowsARecordedCluster) {
+  for (const auto& entry : patroni::golden_key_values("three_nodes")) store.entries[entry.key] = entry;
+  EXPECT_EQ(run({"list", "batman"}), 0);
+  EXPECT_EQ(terminal.written, patroni::golden_text("cluster/three_nodes/list.txt"));
+  terminal.written.clear();
+  EXPECT_EQ(run({"list", "batman", "-f", "json", "-e"}), 0);
+  EXPECT_THAT(terminal.written, StartsWith("[{\"Cluster\": \"batman\""));
+  EXPECT_THAT(terminal.errors, IsEmpty());
+}
+
+TEST_F(CtlProgram, ReadsOtherProgramsFiles) {
+  make_cluster();
+  environment = {{"HOME", "/home/u"}};
+  files["/n.yml"] =
+      "scope: main\nname: a\nrestapi: {listen: 'h:1', authentication: {username: u, password: p}, cafile: "
+      "/ca}\n"
+      "etcd3: {hosts: [e1:1, e2:2], protocol: https}\npostgresql: {anything: 5}\n";
+  EXPECT_EQ(run({"-c", "/n.yml", "list"}), 0) << terminal.errors;
+  EXPECT_EQ(asked_etcd.hosts.size(), 2U);
+  EXPECT_TRUE(asked_etcd.tls);
+  EXPECT_EQ(rest_config.username, "u");
+  EXPECT_EQ(rest_config.files.cacert, "/ca");
+  EXPECT_EQ(run({"list", "--config-file", "/n.yml", "-d", "etcd3://x:7,y/other"}), 1) << "other namespace";
+  EXPECT_EQ(patroni::to_string(asked_etcd.hosts.at(0)), "x:7");
+  EXPECT_EQ(patroni::to_string(asked_etcd.hosts.at(1)), "y:2379");
+  EXPECT_THAT(terminal.errors, HasSubstr("no cluster main below /other/"));
+
+  files["/r.yml"] =
+      "scope: main\nnamespace: service\netcd3: {hosts: [e:1]}\nrouter: {read_write: 'h:5000'}\n";
+  environment["HOLDFAST_CONFIG"] = "/r.yml";
+  EXPECT_EQ(run({"topology"}), 0) << terminal.errors;
+  environment.erase("HOLDFAST_CONFIG");
+  files["/home/u/.config/patroni/patronictl.yaml"] = files["/r.yml"];
+  EXPECT_EQ(run({"topology"}), 0) << terminal.errors;
+}
+
+TEST_F(CtlProgram, SaysWhatIsWrongWithItsUse) {
+  struct Case {
+    std::vector<std::string> arguments;
+    const char* says;
+  };
+  const Case cases[] = {
+      {{}, "--help"},
+      {{"lsit"}, "--help"},
+      {{"list", "--colour"}, "--colour"},
+      {{"list", "-f", "xml"}, "xml"},
+      {{"list", "-w", "0"}, "0"},
+      {{"history", "a", "b"}, "b"},
+      {{"history"}, "which cluster?"},
+      {{"-c", "/none.yml", "list"}, "/none.yml: No such file"},
+      {{"-c", "/bad.yml", "list"}, "line 1"},
+      {{"-c", "/typed.yml", "list"}, "etcd3.hosts (line 1)"},
+      {{"-d", "zk://h", "list", "main"}, "scheme zk"},
+      {{"-d", "h:99999", "list", "main"}, "1 to 65535"},
+  };
+  files["/bad.yml"] = "scope: [";
+  files["/typed.yml"] = "etcd3: {hosts: {a: b}}";
+  for (const auto& c : cases) {
+    terminal.errors.clear();
+    EXPECT_EQ(run(c.arguments), 2) << c.says;
+    EXPECT_THAT(terminal.errors, AllOf(StartsWith("Error: "), HasSubstr(c.says)));
+  }
+  environment.clear();
+  terminal.errors.clear();
+  EXPECT_EQ(run({"list", "main"}), 2);
+  EXPECT_THAT(terminal.errors, HasSubstr("where is etcd?"));
+}
+
+TEST_F(CtlProgram, HelpTeaches) {
+  EXPECT_EQ(run({"--help"}), 0);
+  for (const auto& command : commands()) EXPECT_THAT(terminal.written, HasSubstr(std::string(command.name)));
+  EXPECT_THAT(terminal.written, AllOf(HasSubstr("Examples:"), HasSubstr("Exit status")));
+  terminal.written.clear();
+  EXPECT_EQ(run({"switchover", "--help"}), 0);
+  EXPECT_THAT(terminal.written,
+              AllOf(HasSubstr("--candidate"), HasSubstr("--force"), HasSubstr("Examples:")));
+}
+
+TEST_F(CtlProgram, AnUnknownClusterIsNamedWithThoseThatThereAre) {
+  make_cluster();
+  store.put("/service/other/leader", "x");
+  EXPECT_EQ(run({"list", "mian"}), 1);
+  EXPECT_EQ(terminal.errors, "Error: no cluster mian below /service/ in etcd; there are: main, other\n");
+}
+
+TEST_F(CtlProgram, AnUnreachableEtcdIsNamedWithItsEndpoints) {
+  store.broken = base::Error{base::ErrorKind::unreachable, "connection refused"};
+  for (const auto* command : {"list", "history", "switchover", "show-config"}) {
+    terminal.errors.clear();
+    EXPECT_EQ(run({command, "main"}), 3);
+    EXPECT_EQ(terminal.errors, "Error: etcd (http://127.0.0.1:2379) does not answer: connection refused\n");
+  }
+}
+
+TEST_F(CtlProgram, AMalformedEntryIsToldAndTheRestShown) {
+  make_cluster();
+  store.put(keys.member("b"), "{");
+  EXPECT_EQ(run({"list", "main"}), 0);
+  EXPECT_THAT(terminal.errors, HasSubstr("/service/main/members/b: malformed JSON"));
+  EXPECT_THAT(terminal.written, AllOf(HasSubstr("| a "), HasSubstr("| b "), HasSubstr("| c ")));
+}
+
+TEST_F(CtlProgram, SwitchoverTellsTheLeaderAndShowsWhatCameOfIt) {
+  Member member(runtime, 200, "Successfully switched over to \"b\"", [&] { store.put(keys.leader(), "b"); });
+  make_cluster(member.port());
+  environment["PATRONI_RESTAPI_USERNAME"] = "user";
+  environment["PATRONI_RESTAPI_PASSWORD"] = "pass";
+  EXPECT_EQ(run({"switchover", "main", "--candidate", "b", "--force"}), 0) << terminal.errors;
+  ASSERT_EQ(member.requests.size(), 1U);
+  EXPECT_EQ(member.requests[0].method, "POST");
+  EXPECT_EQ(member.requests[0].target, "/switchover");
+  EXPECT_EQ(member.requests[0].body, R"({"candidate": "b", "leader": "a"})");
+  EXPECT_EQ(member.requests[0].header("authorization"), "Basic dXNlcjpwYXNz");
+  EXPECT_THAT(
+      terminal.written,
+      AllOf(StartsWith("Current cluster topology\n+ Cluster: main (42) "),
+            testing::ContainsRegex("\n[-0-9]{10} [:0-9]{8}[.][0-9]{5} Successfully switched over to \"b\"\n"),
+            testing::ContainsRegex("[|] b +[|] h:5432 [|] Leader ")));
+  EXPECT_THAT(terminal.questions, IsEmpty());
+}
+
+TEST_F(CtlProgram, SwitchoverAsksForWhatIsMissing) {
+  Member member(runtime, 202, "Switchover scheduled");
+  make_cluster(member.port());
+  terminal.answers = {"", "b", "2099-01-01T00:00Z", "y"};
+  EXPECT_EQ(run({"switchover", "main"}), 0) << terminal.errors;
+  EXPECT_THAT(
+      terminal.questions,
+      ElementsAre(
+          "Primary [a]: ", "Candidate ['b'] []: ",
+          testing::MatchesRegex("When should the switchover take place [(]e.g. .{16} [)]  [[]now[]]: "),
+          "Are you sure you want to schedule switchover of cluster main at 2099-01-01T00:00:00+00:00, "
+          "demoting current leader a? [y/N]: "));
+  EXPECT_EQ(member.requests.at(0).body,
+            R"({"candidate": "b", "leader": "a", "scheduled_at": "2099-01-01T00:00:00+00:00"})");
+}
+
+TEST_F(CtlProgram, RefusalsAreToldBeforeAnythingIsAsked) {
+  struct Case {
+    std::vector<std::string> arguments;
+    std::vector<std::string> answers;
+    std::string error;
+  };
+  const Case cases[] = {
+      {{"switchover", "main", "--leader", "b", "--force"}, {}, "Member b is not the leader of cluster main"},
+      {{"switchover", "main", "--candidate", "a", "--force"},
+       {},
+       "Member a is already the leader of cluster main"},
+      {{"switchover", "main", "--candidate", "c", "--force"},
+       {},
+       "Member c does not exist in cluster main or is tagged as nofailover"},
+      {{"failover", "main", "--force"}, {}, "Failover could be performed only to a specific candidate"},
+      {{"switchover", "main", "--scheduled", "soon", "--force"},
+       {},
+       "Unable to parse scheduled timestamp (soon). It should be in an unambiguous format (e.g. ISO 8601)"},
+      {{"switchover", "main"}, {"", "b", "", "n"}, "Aborting switchover"},
+      {{"failover", "main", "--candidate", "b"}, {"n"}, "Aborting failover"},
+      {{"switchover", "main"}, {}, "Aborted! (no answer; --force asks nothing)"},
+  };
+  Member member(runtime, 200, "");
+  make_cluster(member.port());
+  for (const auto& c : cases) {
+    terminal.errors.clear();
+    terminal.answers = c.answers;
+    EXPECT_EQ(run(c.arguments), 1);
+    EXPECT_EQ(terminal.errors, "Error: " + c.error + "\n");
+  }
+  EXPECT_THAT(member.requests, IsEmpty());
+}
+
+TEST_F(CtlProgram, PausedAndLeaderlessClustersCannotBeScheduled) {
+  make_cluster(0, R"({"pause":true})");
+  EXPECT_EQ(run({"switchover", "main", "--scheduled", "2099-01-01T00:00", "--force"}), 1);
+  EXPECT_EQ(terminal.errors, "Error: Can't schedule switchover in the paused state\n");
+  store.entries.erase(keys.leader());
+  terminal.errors.clear();
+  EXPECT_EQ(run({"switchover", "main", "--force"}), 1);
+  EXPECT_EQ(terminal.errors, "Error: This cluster has no leader\n");
+}
+
+TEST_F(CtlProgram, FailoverToAnAsynchronousMemberNeedsAWordMore) {
+  Member member(runtime, 200, "Successfully failed over to \"b\"");
+  make_cluster(member.port(), R"({"synchronous_mode":true})");
+  store.put(keys.sync(), R"({"leader":"a","quorum":0,"sync_standby":"x"})");
+  terminal.answers = {"y", "y"};
+  EXPECT_EQ(run({"failover", "main", "--candidate", "b"}), 0);
+  EXPECT_THAT(
+      terminal.questions,
+      ElementsAre("Are you sure you want to failover to the asynchronous node b? [y/N]: ",
+                  "Are you sure you want to failover cluster main, demoting current leader a? [y/N]: "));
+  EXPECT_EQ(member.requests.at(0).body, R"({"candidate": "b"})");
+}
+
+TEST_F(CtlProgram, AMembersRefusalIsShown) {
+  Member member(runtime, 412, "switchover is not possible: no good candidates have been found");
+  make_cluster(member.port());
+  EXPECT_EQ(run({"switchover", "main", "--force"}), 1);
+  EXPECT_THAT(
+      terminal.written,
+      EndsWith("\nSwitchover failed, details: 412, switchover is not possible: no good candidates have been "
+               "found\n"));
+}
+
+TEST_F(CtlProgram, ADeadLeaderIsPassedOver) {
+  Member member(runtime, 200, "Successfully failed over to \"b\"");
+  make_cluster(member.port());
+  auto& dead = store.entries[keys.member("a")].value;
+  const auto port = fmt::format(":{}/", member.port());
+  dead.replace(dead.find(port), port.size(), ":1/");
+  EXPECT_EQ(run({"failover", "main", "--candidate", "b", "--force"}), 0) << terminal.errors;
+  EXPECT_EQ(member.requests.size(), 1U);
+  EXPECT_THAT(terminal.errors, HasSubstr("member a is not accessible"));
+}
+
+TEST_F(CtlProgram, WithoutAnyMemberTheRequestIsLeftInEtcd) {
+  make_cluster(0);
+  EXPECT_EQ(run({"switchover", "main", "--candidate", "b", "--force"}), 0) << terminal.errors;
+  EXPECT_EQ(store.entries.at(keys.failover()).value, R"({"leader":"a","member":"b"})");
+  EXPECT_THAT(terminal.written, HasSubstr(" Could not switchover using Patroni api, falling back to DCS\n"));
+}
+
+TEST_F(CtlProgram, HistoryAndConfigAndVersion) {
+  Member member(
+      runtime, 200,
+      R"({"server_version": 150004, "patroni": {"version": "4.1.4"}, "holdfast": {"version": "0.1.0"}})");
+  make_cluster(member.port());
+  store.put(keys.history(),
+            R"([[1,50331648,"no recovery target specified","2026-11-23T21:24:15+00:00","b"]])");
+  EXPECT_EQ(run({"history", "main", "-f", "tsv"}), 0);
+  EXPECT_THAT(terminal.written,
+              EndsWith("1\t50331648\tno recovery target specified\t2026-11-23T21:24:15+00:00\tb\n"));
+  EXPECT_EQ(run({"show-config", "main"}), 0);
+  EXPECT_THAT(terminal.written, EndsWith("ttl: 30\n\n"));
+  EXPECT_EQ(run({"version", "main", "b"}), 0);
+  EXPECT_THAT(terminal.written, EndsWith("\n\nb: Holdfast 0.1.0 (as Patroni 4.1.4) PostgreSQL 15.4\n"));
+  environment.clear();
+  EXPECT_EQ(run({"version"}), 0) << "needs neither etcd nor a configuration";
+}
+
+TEST(Completion, KnowsEveryCommandAndOption) {
+  std::ifstream file(HOLDFAST_SOURCE_DIR "/deploy/completion/holdfast.bash");
+  const std::string script{std::istreambuf_iterator<char>(file), {}};
+  ASSERT_FALSE(script.empty());
+  for (const auto& command : commands()) {
+    EXPECT_THAT(script, HasSubstr(std::string(command.name)));
+    for (const auto option : command.options) EXPECT_THAT(script, HasSubstr("--" + std::string(option)));
+  }
+}
+
+}  // namespace
+}  // namespace holdfast::ctl
