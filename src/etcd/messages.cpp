@@ -268,6 +268,9 @@ std::string advice_for(std::string_view message) {
     return " (etcd wants authentication: set etcd3.username and etcd3.password)";
   if (message.find("authentication failed") != std::string_view::npos)
     return " (check etcd3.username and etcd3.password)";
+  if (message == "connection closed")  // the gateway's connection to its own etcd
+    return " (does etcd run with --client-cert-auth? Then its own certificate needs clientAuth as "
+           "extendedKeyUsage, too)";
   if (message.find("database space exceeded") != std::string_view::npos)
     return " (compact and defragment etcd, then disarm its alarm: "
            "https://etcd.io/docs/v3.4/op-guide/maintenance/)";

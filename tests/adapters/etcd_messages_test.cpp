@@ -1,7 +1,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "etcd/base64.hpp"
 #include "etcd/messages.hpp"
 
 namespace holdfast::etcd {
@@ -10,21 +9,6 @@ namespace {
 using base::ErrorKind;
 using testing::HasSubstr;
 using namespace std::chrono_literals;
-
-TEST(Base64, GoesThereAndBack) {
-  for (const auto& [bytes, text] :
-       std::vector<std::pair<std::string, std::string>>{{"", ""},
-                                                        {"f", "Zg=="},
-                                                        {"fo", "Zm8="},
-                                                        {"foo", "Zm9v"},
-                                                        {"foob", "Zm9vYg=="},
-                                                        {std::string("\0\xff\xfe", 3), "AP/+"}}) {
-    EXPECT_EQ(to_base64(bytes), text);
-    EXPECT_EQ(from_base64(text), bytes);
-  }
-  for (const auto* bad : {"Z", "Zg", "Zg=", "Z===", "Zg==Zg==", "Zm9 ", "Zm\n9", "===="})
-    EXPECT_EQ(from_base64(bad), std::nullopt) << bad;
-}
 
 TEST(EtcdMessages, EndOfPrefix) {
   EXPECT_EQ(end_of_prefix("/service/batman/"), "/service/batman0");
