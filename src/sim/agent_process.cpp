@@ -1,0 +1,30 @@
+#include "sim/agent_process.hpp"
+
+#include <utility>
+
+namespace holdfast::sim {
+
+AgentProcess::AgentProcess(Site& site, Etcd& etcd, Host& host, patroni::NodeConfig config,
+                           std::span<const ha::Rule> rules, OnDecision on_decision)
+    : host_(host),
+      on_decision_(std::move(on_decision)),
+      started_(site.physics.time.now()),
+      loop_(site.physics.time, host.agent_gate, host.clock),
+      dcs_(site.physics, etcd, loop_, host.place),
+      postgres_(site, host, loop_),
+      peers_(site, host, loop_),
+      agent_({loop_, dcs_, postgres_, peers_}, std::move(config), this, rules),
+      tasks_(loop_) {
+  host.rest_api = [this] { return agent_.peer_status(); };
+  tasks_.spawn(run());
+}
+
+AgentProcess::~AgentProcess() { host_.rest_api = nullptr; }
+
+base::Task<void> AgentProcess::run() { exited_ = co_await agent_.run(); }
+
+void AgentProcess::decided(const ha::Situation& situation, const ha::Decision& decision) {
+  on_decision_(host_, situation, decision);
+}
+
+}  // namespace holdfast::sim

@@ -1,0 +1,45 @@
+// One incarnation of the agent on a host: the real Agent on virtual ports. Destroying it is kill -9.
+#pragma once
+
+#include <functional>
+#include <optional>
+
+#include "agent/agent.hpp"
+#include "sim/dcs.hpp"
+#include "sim/host.hpp"
+#include "sim/loop.hpp"
+#include "sim/peers.hpp"
+#include "sim/postgres.hpp"
+
+namespace holdfast::sim {
+
+class AgentProcess final : private agent::Observer {
+ public:
+  using OnDecision = std::function<void(const Host&, const ha::Situation&, const ha::Decision&)>;
+
+  AgentProcess(Site& site, Etcd& etcd, Host& host, patroni::NodeConfig config,
+               std::span<const ha::Rule> rules, OnDecision on_decision);
+  ~AgentProcess() override;
+
+  void request_stop() { agent_.request_stop(); }
+  std::optional<agent::ExitReason> exited() const { return exited_; }
+  Moment started() const { return started_; }
+  const agent::Agent& agent() const { return agent_; }
+
+ private:
+  base::Task<void> run();
+  void decided(const ha::Situation& situation, const ha::Decision& decision) override;
+
+  Host& host_;
+  OnDecision on_decision_;
+  Moment started_;
+  std::optional<agent::ExitReason> exited_;
+  Loop loop_;
+  Dcs dcs_;
+  Postgres postgres_;
+  Peers peers_;
+  agent::Agent agent_;
+  base::TaskGroup tasks_;
+};
+
+}  // namespace holdfast::sim

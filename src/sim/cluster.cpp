@@ -1,0 +1,202 @@
+#include "sim/cluster.hpp"
+
+#include <algorithm>
+#include <boost/json/value.hpp>
+#include <utility>
+
+#include "patroni/dcs_values.hpp"
+
+namespace holdfast::sim {
+namespace {
+
+constexpr Duration kBurialRound = 100ms;
+
+boost::json::object dynamic_config(const Scenario& scenario) {
+  return {{"ttl", scenario.ttl},
+          {"loop_wait", scenario.loop_wait},
+          {"retry_timeout", scenario.retry_timeout},
+          {"maximum_lag_on_failover", scenario.maximum_lag},
+          {"synchronous_mode", scenario.synchronous},
+          {"synchronous_mode_strict", scenario.strict},
+          {"synchronous_node_count", scenario.synchronous_nodes},
+          {"postgresql", {{"use_pg_rewind", scenario.use_rewind}, {"use_slots", true}}}};
+}
+
+}  // namespace
+
+Cluster::Cluster(const Scenario& scenario, std::span<const ha::Rule> rules, Story::Reader reader)
+    : scenario_(scenario),
+      physics_(scenario.seed),
+      judge_(physics_.story),
+      etcd_(physics_),
+      site_(physics_, judge_),
+      chance_(physics_.chance.fork()),
+      rules_(rules) {
+  physics_.story.read_by(std::move(reader));
+  physics_.story.tell("seed", "{}: {}", scenario.seed, to_string(scenario));
+  const auto uptime = [this](const Host& host) -> std::optional<Duration> {
+    const auto& its = node(host);
+    if (!its.agent || host.agent_gate.frozen()) return std::nullopt;
+    return now() - std::max(its.in_charge_since, its.agent->started());
+  };
+  judge_.preside(std::make_unique<Facts>(Facts{scenario_, site_, etcd_, uptime, {}, {}}));
+  etcd_.on_change([this](const auto& event) { judge_.etcd_changed(event); });
+  for (std::size_t i = 0; i < scenario.nodes; ++i) {
+    auto& host = *site_.hosts.emplace_back(
+        std::make_unique<Host>(physics_, std::string(1, static_cast<char>('a' + i))));
+    host.clock.origin = base::Instant(chance_.between(Duration(10s), Duration(24h)));
+    host.clock.drift_ppm = chance_.between(-300, 300);
+    nodes_[&host];
+    start_agent(host);
+  }
+  for (int number = 1; number <= 3; ++number) {
+    auto* stuck_to = number == 3 ? site_.hosts[chance_.below(scenario.nodes)].get() : nullptr;
+    clients_.push_back(std::make_unique<Client>(site_, etcd_, judge_, number, stuck_to));
+  }
+  burial_ = physics_.time.after(kBurialRound, [this] { bury_agents(); });
+}
+
+bool Cluster::run_for(Duration time) {
+  const auto end = now() + time;
+  while (!judge_.violation() && physics_.time.run_one(end)) {
+  }
+  return !judge_.violation();
+}
+
+patroni::NodeConfig Cluster::config_of(const Host& host) const {
+  patroni::NodeConfig config;
+  config.scope = "sim";
+  config.name = host.name;
+  config.restapi.connect_address = host.name + ":8008";
+  config.postgresql.connect_address = host.name + ":5432";
+  config.bootstrap.dcs = dynamic_config(scenario_);
+  const auto index = host.name[0] - 'a';
+  if (index == scenario_.nofailover) {
+    config.tags.nofailover = true;
+    config.tags_json["nofailover"] = true;
+  }
+  if (index == scenario_.preferred) {
+    config.tags.failover_priority = 5;
+    config.tags_json["failover_priority"] = 5;
+  }
+  return config;
+}
+
+// Decisions are part of the fingerprint; people are told when they change.
+void Cluster::decided(const Host& host, const ha::Situation&, const ha::Decision& decision) {
+  const auto found = decisions_.find(decision.rule);
+  found == decisions_.end() ? void(decisions_.emplace(decision.rule, 1)) : void(++found->second);
+  physics_.story.note(host.name);
+  physics_.story.note(decision.rule);
+  if (!physics_.story.has_reader()) return;
+  auto told = fmt::format("[{}] {}", decision.rule, ha::to_string(decision.action));
+  auto& last = node(host).last_told;
+  if (told == last || decision.rule == "lease.renew") return;
+  physics_.story.remark(host.name, "{}: {}", told, decision.reason);
+  last = std::move(told);
+}
+
+void Cluster::start_agent(Host& host) {
+  auto& its = node(host);
+  if (its.agent || !host.powered || its.held_down) return;
+  its.restart.cancel();
+  physics_.story.tell(host.name, "the agent starts");
+  its.agent =
+      std::make_unique<AgentProcess>(site_, etcd_, host, config_of(host), rules_,
+                                     [this](const Host& who, const auto& situation, const auto& decision) {
+                                       decided(who, situation, decision);
+                                     });
+}
+
+void Cluster::restart_soon(Host& host) {
+  node(host).restart = physics_.time.after(chance_.between(Duration(100ms), Duration(2s)),
+                                           [this, &host] { start_agent(host); });
+}
+
+void Cluster::kill_agent(Host& host) {
+  if (!node(host).agent) return;
+  physics_.story.tell(host.name, "the agent is killed");
+  node(host).agent.reset();
+  restart_soon(host);
+}
+
+void Cluster::stop_agent(Host& host) {
+  if (!node(host).agent) return;
+  physics_.story.tell(host.name, "the agent is asked to stop");
+  node(host).agent->request_stop();
+}
+
+void Cluster::let_up(Host& host) {
+  node(host).held_down = false;
+  start_agent(host);
+}
+
+void Cluster::bury_agents() {
+  for (const auto& host : site_.hosts) {
+    auto& its = node(*host);
+    if (!its.agent || !its.agent->exited()) continue;
+    const bool refused = *its.agent->exited() == agent::ExitReason::refused;
+    physics_.story.tell(host->name, "the agent has ended: {}", refused ? "it refuses" : "as asked");
+    its.agent.reset();
+    restart_soon(*host);
+  }
+  burial_ = physics_.time.after(kBurialRound, [this] { bury_agents(); });
+}
+
+void Cluster::freeze_agent(Host& host) { host.agent_gate.freeze(); }
+
+void Cluster::thaw_agent(Host& host) {
+  host.agent_gate.thaw();
+  node(host).in_charge_since = now();
+}
+
+void Cluster::cut_power(Host& host) {
+  node(host).agent.reset();
+  node(host).restart.cancel();
+  host.powered = false;
+  if (const auto server = host.server) server->crash(true);
+}
+
+void Cluster::restore_power(Host& host) {
+  host.powered = true;
+  host.clock.booted = now();
+  host.clock.origin = base::Instant(chance_.between(Duration(2s), Duration(20s)));
+  restart_soon(host);
+}
+
+void Cluster::ask_for_failover(std::string leader, std::string candidate) {
+  ha::FailoverRequest request;
+  if (!leader.empty()) request.leader = std::move(leader);
+  if (!candidate.empty()) request.candidate = std::move(candidate);
+  if (etcd_.has_quorum())
+    (void)etcd_.commit({{}, {ports::Put{"/service/sim/failover", patroni::write_failover(request)}}});
+}
+
+std::string Cluster::what_is_missing() const {
+  const auto& facts = const_cast<Judge&>(judge_).facts();
+  const auto* leader = site_.find(facts.leader());
+  if (leader == nullptr) return "there is no leader";
+  if (!leader->server || !leader->server->accepts_writes())
+    return fmt::format("leader {} does not accept writes", leader->name);
+  std::size_t streaming = 0;
+  for (const auto& host : site_.hosts) {
+    if (host.get() == leader) continue;
+    if (!host->server || !host->server->ready() || !host->server->in_recovery() ||
+        !host->server->receiver_streaming())
+      return fmt::format("{} does not stream", host->name);
+    if (host->data.upstream->name != leader->name)
+      return fmt::format("{} streams from {}", host->name, host->data.upstream->name);
+    if (host->data.wal.common_end(leader->data.wal) != host->data.wal.end())
+      return fmt::format("{} has other WAL", host->name);
+    ++streaming;
+  }
+  if (!scenario_.synchronous) return "";
+  const auto sync = facts.sync_state();
+  if (!sync || sync->leader != leader->name) return "the synchronous set is not the leader's";
+  const auto wanted = std::min(streaming, static_cast<std::size_t>(scenario_.synchronous_nodes));
+  if (sync->standbys.size() != wanted)
+    return fmt::format("{} of {} synchronous standbys", sync->standbys.size(), wanted);
+  return leader->server->could_acknowledge() ? "" : "commits cannot be acknowledged";
+}
+
+}  // namespace holdfast::sim
