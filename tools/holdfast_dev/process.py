@@ -235,7 +235,8 @@ def end_all(directory, number, seconds=20):
     """Signals every process living in `directory` until none is left; returns those that were there."""
     deadline = time.monotonic() + seconds
     ended = set()
-    while left := living_in(directory):
+    # One that is about to end has no working directory any more, but still holds its ports.
+    while left := living_in(directory) | {known for known in ended if known.alive()}:
         for found in left:
             found.signal(number)
         ended |= left
