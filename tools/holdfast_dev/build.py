@@ -23,12 +23,12 @@ def jobs():
     return max(1, min(os.cpu_count() or 1, int(available / (1.2 * GIB))))
 
 
-def build(preset="release", targets=()):
-    """Brings build/PRESET up to date. The release preset is built without tests: it needs no test libraries."""
+def build(preset="release", targets=(), options=()):
+    """Brings build/PRESET up to date, configured with `options`, which CMake remembers. The release preset is built without tests: it needs no test libraries."""
     with_tests = preset != "release"
     environment = dict(os.environ, CCACHE_BASEDIR=str(CHECKOUT), CCACHE_NOHASHDIR="1",
                        NINJA_STATUS="[%f/%t %es] ")
-    configure = ["cmake", "--preset", preset, f"-DHOLDFAST_TESTS={'ON' if with_tests else 'OFF'}"]
+    configure = ["cmake", "--preset", preset, f"-DHOLDFAST_TESTS={'ON' if with_tests else 'OFF'}", *options]
     if not (CHECKOUT / "build" / preset / "build.ninja").exists():
         say(f"==> Configuring the {preset} preset")
     result = subprocess.run(configure, cwd=CHECKOUT, env=environment, stdin=subprocess.DEVNULL,
