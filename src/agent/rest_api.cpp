@@ -171,7 +171,7 @@ base::Task<RestAnswer> RestApi::fail_over(FailoverAction action, std::string bod
     if (!possible) co_return patroni::no_good_candidates(accepted->action);
   }
   const auto key = agent_.keys().failover();
-  const auto seen = contents->view.failover ? contents->view.failover->mod_revision : 0;
+  const auto seen = contents->view.failover_revision;  // of Patroni's {}, too, which asks for nothing
   ports::Transaction ask{{ports::Compare::unchanged_since(key, seen)},
                          {ports::Put{key, patroni::write_failover(accepted->request)}}};
   const auto written = co_await world.dcs.commit(std::move(ask), world.clock.now() + kReadTime);

@@ -20,9 +20,11 @@ constexpr double kWatchSeconds = 2;
 // Each option by its long name, as commands list them.
 void add_option(CLI::App& app, std::string_view name, Arguments& into) {
   if (name == "format")
-    app.add_option("-f,--format", into.format, "pretty (a table), tsv, json or yaml")
-        ->transform(CLI::Transformer(kFormats).description(""))
-        ->check(CLI::IsMember({"0", "1", "2", "3", "4"}).description(""))
+    app.add_option_function<std::string>(
+           "-f,--format", [&into](const std::string& word) { into.format = kFormats.at(word); },
+           "pretty (a table), tsv, json or yaml")
+        ->check(
+            CLI::IsMember(std::vector<std::string>{"pretty", "tsv", "json", "yaml", "yml"}).description(""))
         ->option_text("FORMAT");
   else if (name == "extended")
     app.add_flag("-e,--extended", into.extended, "Show the columns that nobody has anything for, too");

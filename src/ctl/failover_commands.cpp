@@ -19,9 +19,8 @@ namespace {
 namespace json = boost::json;
 using patroni::FailoverAction;
 
-// The member answers when the new leader leads, or after twice its loop_wait; patronictl's own limit is near
-// this.
-constexpr base::Duration kPatience = std::chrono::seconds(60);
+// The member answers when the new leader leads, or gives up itself after 90 s at the latest.
+constexpr base::Duration kPatience = std::chrono::seconds(100);
 constexpr base::Duration kDcsPatience = std::chrono::seconds(5);
 
 Failure failure(std::string message) { return {Exit::failed, std::move(message)}; }

@@ -201,13 +201,30 @@ void read_postgresql(YamlMap root, PostgresConfig& into) {
 
 void read_dynamic(YamlMap bootstrap, json::object& into) {
   auto map = bootstrap.section("dcs");
-  map.known({"ttl", "loop_wait", "retry_timeout", "pause", "maximum_lag_on_failover",
-             "maximum_lag_on_syncnode", "max_timelines_history", "primary_start_timeout",
-             "primary_stop_timeout", "primary_race_backoff", "master_start_timeout", "master_stop_timeout",
-             "synchronous_mode", "synchronous_mode_strict", "synchronous_node_count", "failsafe_mode",
-             "member_slots_ttl", "check_timeline", "postgresql"});
-  map.unsupported(
-      {"standby_cluster", "slots", "permanent_slots", "permanent_replication_slots", "ignore_slots"});
+  map.known({"ttl",
+             "loop_wait",
+             "retry_timeout",
+             "pause",
+             "maximum_lag_on_failover",
+             "maximum_lag_on_syncnode",
+             "max_timelines_history",
+             "primary_start_timeout",
+             "primary_stop_timeout",
+             "primary_race_backoff",
+             "master_start_timeout",
+             "master_stop_timeout",
+             "synchronous_mode",
+             "synchronous_mode_strict",
+             "synchronous_node_count",
+             "failsafe_mode",
+             "member_slots_ttl",
+             "check_timeline",
+             "standby_cluster",
+             "slots",
+             "permanent_slots",
+             "permanent_replication_slots",
+             "ignore_slots",
+             "postgresql"});
   auto postgresql = map.section("postgresql");
   postgresql.known({"parameters", "pg_hba", "pg_ident", "use_pg_rewind", "use_slots", "pg_ctl_timeout"});
   postgresql.unsupported({"recovery_conf", "callbacks", "rewind", "basebackup", "create_replica_methods",

@@ -170,6 +170,39 @@ ha::Settings read_settings(const json::object& dynamic, std::vector<std::string>
   return settings;
 }
 
+// Patroni's settings that are read, or known, and that nothing obeys yet: to be told, above all to those who
+// take a cluster over. Each rule that comes to obey one takes it from here.
+constexpr std::array<std::string_view, 13> kWithoutEffect = {"pause",
+                                                             "failsafe_mode",
+                                                             "maximum_lag_on_syncnode",
+                                                             "primary_start_timeout",
+                                                             "master_start_timeout",
+                                                             "primary_stop_timeout",
+                                                             "master_stop_timeout",
+                                                             "primary_race_backoff",
+                                                             "standby_cluster",
+                                                             "slots",
+                                                             "permanent_slots",
+                                                             "permanent_replication_slots",
+                                                             "ignore_slots"};
+
+// Whether it is the default in other words.
+bool says_nothing(std::string_view key, const json::value& value) {
+  if (value.is_object()) return value.get_object().empty();
+  if (value.is_array()) return value.get_array().empty();
+  const auto number = integer_of(value);
+  if (number) return *number <= 0 && !key.ends_with("start_timeout");
+  return boolean_of(value).value_or(true) == false;
+}
+
+void report_without_effect(const json::object& dynamic, std::vector<std::string>& problems) {
+  for (const auto key : kWithoutEffect) {
+    const auto* value = dynamic.if_contains(key);
+    if (!value || value->is_null() || says_nothing(key, *value)) continue;
+    problems.push_back(fmt::format("{} is not supported yet; it has no effect", key));
+  }
+}
+
 // Why a value for a shared parameter cannot be taken; empty: it can.
 std::string refusal(const SharedParameter& parameter, const std::string& text) {
   using Kind = SharedParameter::Kind;
@@ -294,6 +327,7 @@ EffectiveConfig effective_config(const json::object& dynamic, const PostgresConf
   EffectiveConfig result;
   auto& problems = result.problems;
   result.settings = read_settings(dynamic, problems);
+  report_without_effect(dynamic, problems);
 
   const auto section = postgresql_section(dynamic, problems);
   SettingsReader read(section, problems);

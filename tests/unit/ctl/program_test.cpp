@@ -207,7 +207,7 @@ TEST_F(CtlProgram, SaysWhatIsWrongWithItsUse) {
       {{}, "--help"},
       {{"lsit"}, "--help"},
       {{"list", "--colour"}, "--colour"},
-      {{"list", "-f", "xml"}, "xml"},
+      {{"list", "-f", "xml"}, "xml not in {pretty,tsv,json,yaml,yml}"},
       {{"list", "-w", "0"}, "0"},
       {{"history", "a", "b"}, "b"},
       {{"history"}, "which cluster?"},
