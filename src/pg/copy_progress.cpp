@@ -22,4 +22,14 @@ std::optional<CopyProgress> parse_copy_progress(std::string_view line) {
   return progress;
 }
 
+std::string without_progress(std::string_view output) {
+  std::string text;
+  while (!output.empty()) {
+    const auto line = output.substr(0, output.find('\n'));
+    output.remove_prefix(std::min(line.size() + 1, output.size()));
+    if (!line.empty() && !parse_copy_progress(line)) text.append(text.empty() ? "" : " ").append(line);
+  }
+  return text;
+}
+
 }  // namespace holdfast::pg

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace holdfast::pg {
@@ -17,5 +18,8 @@ struct CopyProgress {
 
 // "  22891/22891 kB (100%), 1/1 tablespace", "12345/23456 kB (52%) copied"; absent for any other line.
 std::optional<CopyProgress> parse_copy_progress(std::string_view line);
+
+// What the program said besides, on one line.
+std::string without_progress(std::string_view output);
 
 }  // namespace holdfast::pg

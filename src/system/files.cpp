@@ -96,6 +96,14 @@ base::Result<void> write_file(const std::string& path, std::string_view content,
   return sync_directory(parent_of(path));
 }
 
+base::Result<void> make_empty_file(const std::string& path, Owner owner) {
+  const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!file) return fail_with("cannot create", path, errno);
+  if (geteuid() == 0 && fchown(file.get(), owner.uid, owner.gid) != 0)
+    return fail_with("cannot give away", path, errno);
+  return {};
+}
+
 base::Result<void> remove_file(const std::string& path) {
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) return fail_with("cannot remove", path, errno);
   return {};

@@ -46,6 +46,9 @@ base::Result<std::string> read_file(const std::string& path);
 base::Result<void> write_file(const std::string& path, std::string_view content, Owner owner,
                               mode_t mode = 0600);
 
+// Not synced: for signals to other programs.
+base::Result<void> make_empty_file(const std::string& path, Owner owner);
+
 base::Result<void> remove_file(const std::string& path);  // fine when there is none
 base::Result<void> rename_path(const std::string& from, const std::string& to);
 // Makes the directory and those above it that are missing; `owner` and `mode` are for the last one, also if

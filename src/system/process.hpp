@@ -31,6 +31,8 @@ class Process {
   bool signal(int number) const;
   // Returns when it has ended. Reaps it if it is our child, so that its number becomes free.
   base::Task<void> ended(net::Runtime& runtime) const;
+  // If it is our child and has ended. A zombie's number counts as taken, for a starting postmaster too.
+  void reap() const;
   // When it was started, in clock ticks since boot; with the pid this names a process for good. 0 if it has
   // ended.
   std::uint64_t start_ticks() const;
@@ -38,8 +40,6 @@ class Process {
  private:
   friend base::Result<Process> start_process(const struct Command&, struct Streams);
   Process(pid_t pid, Fd pidfd) : pid_(pid), pidfd_(std::move(pidfd)) {}
-  void reap() const;
-
   pid_t pid_ = 0;
   Fd pidfd_;
 };

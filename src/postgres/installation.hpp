@@ -1,0 +1,48 @@
+// The PostgreSQL programs of this machine, and as whom they run.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "base/task.hpp"
+#include "net/runtime.hpp"
+#include "patroni/node_config.hpp"
+#include "system/files.hpp"
+#include "system/os_user.hpp"
+#include "system/program.hpp"
+
+namespace holdfast::postgres {
+
+inline constexpr int kMajor = 15;
+
+class Installation {
+ public:
+  // invalid: the programs are not there or of another major version; the message names postgresql.bin_dir and
+  // the package. As root, PostgreSQL runs as the owner of the data directory, or as `postgres`.
+  static base::Task<base::Result<Installation>> find(net::Runtime& runtime,
+                                                     const patroni::PostgresConfig& config);
+
+  std::string program(std::string_view name) const;  // "/usr/lib/postgresql/15/bin/initdb"
+  const system::OsUser& user() const { return user_; }
+  system::Owner owner() const { return {user_.uid, user_.gid}; }
+
+  // A tool run with these arguments, speaking English; `password_file` may be empty.
+  system::Command tool(std::string_view name, std::vector<std::string> arguments,
+                       const std::string& password_file = {}) const;
+  // A command line of the user's: in our directory and language.
+  system::Command user_command(std::vector<std::string> argv, const std::string& password_file) const;
+  // The server itself, and initdb: in the language of our environment, which initdb makes the cluster's
+  // locale.
+  system::Command server_command(std::string_view name, std::vector<std::string> arguments) const;
+
+ private:
+  Installation(std::string bin_dir, system::OsUser user);
+
+  std::string bin_dir_;
+  system::OsUser user_;
+  std::vector<std::string> environment_;
+};
+
+}  // namespace holdfast::postgres

@@ -1,0 +1,18 @@
+// Starting, stopping and promoting the server.
+#pragma once
+
+#include "base/result.hpp"
+#include "base/task.hpp"
+#include "base/time.hpp"
+#include "ports/postgres.hpp"
+#include "postgres/site.hpp"
+
+namespace holdfast::postgres {
+
+base::Task<base::Result<void>> start_server(Site& site, ports::Postgres::StartOptions options);
+// As a primary, although the directory is still marked incomplete: a bootstrap's first start.
+base::Task<base::Result<void>> start_unfinished_server(Site& site);
+base::Task<base::Result<void>> stop_server(Site& site, ports::StopMode mode, base::Instant deadline);
+base::Task<base::Result<void>> promote_server(Site& site);
+
+}  // namespace holdfast::postgres

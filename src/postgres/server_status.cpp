@@ -1,0 +1,99 @@
+#include "postgres/server_status.hpp"
+
+#include <algorithm>
+
+namespace holdfast::postgres {
+namespace {
+
+using base::ErrorKind;
+
+// A primary's timeline is in the name of its WAL file: pg_control shows the new one only after the first
+// checkpoint that follows a promotion. A standby's is the newest of what it receives, what it has replayed
+// durably and where its last restart point was. https://www.postgresql.org/docs/15/functions-admin.html
+constexpr auto kStatus = R"(
+SELECT me.in_recovery,
+       CASE WHEN me.in_recovery
+            THEN greatest(receiver.received_tli, recovery.min_recovery_end_timeline, checkpoint.timeline_id)::bigint
+            ELSE ('x' || substr(pg_walfile_name(pg_current_wal_flush_lsn()), 1, 8))::bit(32)::bigint END,
+       CASE WHEN NOT me.in_recovery THEN pg_current_wal_flush_lsn() END,
+       pg_last_wal_receive_lsn(),
+       pg_last_wal_replay_lsn(),
+       receiver.status = 'streaming',
+       current_setting('synchronous_standby_names'),
+       (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint,
+       current_setting('server_version_num')
+  FROM (SELECT pg_is_in_recovery() AS in_recovery OFFSET 0) AS me
+       CROSS JOIN pg_control_recovery() AS recovery
+       CROSS JOIN pg_control_checkpoint() AS checkpoint
+       LEFT JOIN pg_stat_wal_receiver AS receiver ON true;
+SELECT application_name, state = 'streaming', sync_state IN ('sync', 'quorum'), write_lsn, flush_lsn, replay_lsn
+  FROM pg_stat_replication ORDER BY application_name, pid;
+SELECT slot_name, active, slot_type = 'logical', restart_lsn
+  FROM pg_replication_slots WHERE NOT temporary ORDER BY slot_name)";
+
+pg::Lsn lsn(const Rows& rows, int row, int column) {
+  return pg::parse_lsn(rows.text(row, column)).value_or(pg::Lsn{});
+}
+
+ha::ServerStatus read_server(const Rows& rows) {
+  ha::ServerStatus status;
+  status.in_recovery = rows.is_true(0, 0);
+  status.timeline = static_cast<pg::Timeline>(rows.number(0, 1));
+  if (status.in_recovery) {
+    status.received = lsn(rows, 0, 3);
+    status.replayed = lsn(rows, 0, 4);
+    status.position = std::max(status.received, status.replayed);
+  } else {
+    status.position = lsn(rows, 0, 2);
+  }
+  status.receiver_streaming = rows.is_true(0, 5);
+  status.synchronous_standby_names = rows.text(0, 6);
+  status.started_at = base::WallTime(std::chrono::microseconds(rows.number(0, 7)));
+  status.server_version = static_cast<int>(rows.number(0, 8));
+  return status;
+}
+
+std::vector<ha::StandbyConnection> read_standbys(const Rows& rows) {
+  std::vector<ha::StandbyConnection> standbys;
+  for (int row = 0; row < rows.count(); ++row)
+    standbys.push_back({.name = std::string(rows.text(row, 0)),
+                        .streaming = rows.is_true(row, 1),
+                        .synchronous = rows.is_true(row, 2),
+                        .write = lsn(rows, row, 3),
+                        .flush = lsn(rows, row, 4),
+                        .replay = lsn(rows, row, 5)});
+  return standbys;
+}
+
+std::vector<ha::Slot> read_slots(const Rows& rows) {
+  std::vector<ha::Slot> slots;
+  for (int row = 0; row < rows.count(); ++row)
+    slots.push_back({.name = std::string(rows.text(row, 0)),
+                     .active = rows.is_true(row, 1),
+                     .logical = rows.is_true(row, 2),
+                     .restart_lsn = pg::parse_lsn(rows.text(row, 3))});
+  return slots;
+}
+
+}  // namespace
+
+base::Task<base::Result<ha::ServerStatus>> StatusQuery::ask(Session& session, base::Instant deadline) {
+  const auto results = co_await session.query(kStatus, deadline);
+  if (!results) co_return std::unexpected(results.error());
+  if (results->size() != 3 || results->front().count() != 1)
+    co_return base::fail(ErrorKind::failed, "the status query returned something else than a status");
+  auto status = read_server((*results)[0]);
+  status.standbys = read_standbys((*results)[1]);
+  status.slots = read_slots((*results)[2]);
+  status.timeline = newest_timeline(status);
+  co_return status;
+}
+
+pg::Timeline StatusQuery::newest_timeline(const ha::ServerStatus& status) {
+  if (started_at_ != status.started_at) newest_ = 0;
+  started_at_ = status.started_at;
+  newest_ = std::max(newest_, status.timeline);
+  return newest_;
+}
+
+}  // namespace holdfast::postgres
