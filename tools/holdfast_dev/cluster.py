@@ -31,10 +31,10 @@ class Cluster:
     def create(cls, root, spec, binary=None, etcd=None):
         place = Place(root)
         place.make()
-        if binary:
-            binary = place.install(binary)
         place.spec_file.touch(mode=0o600)
         place.spec_file.write_text(spec.to_json(), encoding="utf-8")
+        if binary:
+            binary = place.install(binary)
         cluster = cls(place, spec, binary, etcd)
         for part in [*cluster.nodes, cluster.router]:
             part.write_config()

@@ -13,27 +13,12 @@ SIZES = ("B", "kB", "MB", "GB", "TB")
 
 def up(arguments):
     root = run_directory()
-    place = Place(root)
     asked = ports_at(arguments.port_base) if arguments.port_base else None
-    if place.exists():
-        cluster = Cluster.open(root)
-        if asked and asked != cluster.spec.ports:
-            raise Failure(f"the cluster in {root} was made with other ports; ./dev down --wipe removes it with its data")
-        if all(cluster.parts().values()):
-            say(f"The cluster is running already, in {root}.")
-            return tell(cluster)
-        say(f"Starting what does not run of the cluster in {root}.")
-        cluster.require_free_ports()
-        if cluster.spec.stack == "holdfast" and not any(node.agent() for node in cluster.nodes):
-            place.install(build())
-    else:
-        spec = config.Spec(ports=asked or default_ports(), passwords=config.new_passwords(), stack=arguments.stack)
-        Cluster(place, spec).require_free_ports()
-        program = build() if arguments.stack == "holdfast" else None
-        account = service_account()
-        say(f"Making a cluster in {root}" + ("" if account.is_us else f", run by the user '{account.name}'"))
-        cluster = Cluster.create(root, spec, program)
-    lock = place.lock()
+    cluster = continue_cluster(root, asked) if Place(root).exists() else make_cluster(root, asked, arguments.stack)
+    if all(cluster.parts().values()) and cluster.leader():
+        say(f"The cluster is running already, in {root}.")
+        return tell(cluster)
+    lock = cluster.place.lock()
     try:
         cluster.start()
     except KeyboardInterrupt:
@@ -41,6 +26,28 @@ def up(arguments):
     finally:
         lock.close()
     tell(cluster)
+
+
+def continue_cluster(root, asked):
+    """The cluster that is there, ready for its missing parts to be started."""
+    cluster = Cluster.open(root)
+    if asked and asked != cluster.spec.ports:
+        raise Failure(f"the cluster in {root} was made with other ports; ./dev down --wipe removes it with its data")
+    if not all(cluster.parts().values()):
+        say(f"Starting what does not run of the cluster in {root}.")
+        cluster.require_free_ports()
+        if cluster.spec.stack == "holdfast" and not any(node.agent() for node in cluster.nodes):
+            cluster.place.install(build())
+    return cluster
+
+
+def make_cluster(root, asked, stack):
+    spec = config.Spec(ports=asked or default_ports(), passwords=config.new_passwords(), stack=stack)
+    Cluster(Place(root), spec).require_free_ports()
+    program = build() if stack == "holdfast" else None
+    account = service_account()
+    say(f"Making a cluster in {root}" + ("" if account.is_us else f", run by the user '{account.name}'"))
+    return Cluster.create(root, spec, program)
 
 
 def tell(cluster):
@@ -72,7 +79,7 @@ def status(arguments):
     rows.append(("router", "router", ("running" if writable else "no primary behind it") if parts["router"] else "down",
                  f"{ports.read_write} {ports.read_only}", f"dashboard {ports.dashboard}, API {ports.api}"))
     for kind, name, state, port, note in [("", "name", "state", "ports", "")] + rows:
-        say(f"{kind:<8}{name:<8}{state:<22}{port:<12}{note}".rstrip())
+        say(f"{kind:<8}{name:<8}{state:<30}{port:<12}{note}".rstrip())
     return 0 if all(parts.values()) and writable else 3
 
 
