@@ -112,6 +112,9 @@ if __name__ == "__main__":
     except subprocess.CalledProcessError as error:
         print(f"\n./dev: {error}", file=sys.stderr)
         sys.exit(1)
+    except BrokenPipeError:  # ./dev ... | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
     except KeyboardInterrupt:
         print("\n./dev: interrupted", file=sys.stderr)
         sys.exit(130)
