@@ -72,9 +72,9 @@ std::optional<std::string> must_leave(const RoutingTable& table, const Assignmen
 }
 
 bool may_serve(const RoutingTable& table, const Assignment& session, Recovery reported) {
-  if (session.port == Port::read_only || reported == Recovery::primary) return true;
-  if (reported == Recovery::standby) return false;
-  return table.has_leader && table.leader.server == session.server && table.leader.says_primary;
+  if (session.port == Port::read_only) return true;
+  if (!table.has_leader || table.leader.server != session.server) return false;
+  return reported == Recovery::primary || (reported == Recovery::unknown && table.leader.says_primary);
 }
 
 }  // namespace holdfast::routing

@@ -135,7 +135,9 @@ TEST(RouteServe, OnlyAKnownPrimaryServesReadWrite) {
   table.leader.says_primary = false;
   EXPECT_TRUE(may_serve(table, session, Recovery::primary)) << "the entry is late";
   EXPECT_FALSE(may_serve(table, session, Recovery::unknown));
-  EXPECT_FALSE(may_serve(c_leads(), session, Recovery::unknown)) << "that is another server's entry";
+  EXPECT_FALSE(may_serve(c_leads(), session, Recovery::primary)) << "an old primary that still runs";
+  table.has_leader = false;
+  EXPECT_FALSE(may_serve(table, session, Recovery::primary)) << "it has lost its key";
   EXPECT_TRUE(may_serve(three(), on("b", Port::read_only, false), Recovery::standby));
 }
 
