@@ -34,8 +34,8 @@ struct DataPlane::Parts {
 DataPlane::DataPlane(const routing::RouterConfig& config, std::string scope)
     : parts_(std::make_unique<Parts>(config, std::move(scope))) {}
 
-// A listener lives in the first loop, and its pending accept() holds a socket of any: listeners first, then the
-// loops from the first on.
+// A listener lives in the first loop, and its pending accept() holds a socket of any: listeners first, then
+// the loops from the first on.
 DataPlane::~DataPlane() {
   for (const auto& loop : parts_->loops) loop->stop();
   parts_->listeners.clear();

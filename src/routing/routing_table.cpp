@@ -44,4 +44,9 @@ RoutingTable advance(const RoutingTable& seen, const Observation& now) {
   return table;
 }
 
+bool same_routes(const RoutingTable& a, const RoutingTable& b) {
+  return a.epoch == b.epoch && a.has_leader == b.has_leader && a.leader == b.leader &&
+         a.replicas == b.replicas;
+}
+
 }  // namespace holdfast::routing

@@ -67,4 +67,7 @@ struct Observation {
 // leader.)
 RoutingTable advance(const RoutingTable& seen, const Observation& now);
 
+// Equal but for the revision, which grows with every heartbeat.
+bool same_routes(const RoutingTable& a, const RoutingTable& b);
+
 }  // namespace holdfast::routing
