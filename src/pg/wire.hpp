@@ -19,8 +19,7 @@
 
 namespace holdfast::pg::wire {
 
-// Before authentication
-// ------------------------------------------------------------------------------------------
+// Before authentication -------------------------------------------------------------------------------------
 
 // PostgreSQL's MAX_STARTUP_PACKET_LENGTH, the length field included.
 inline constexpr std::size_t kMaxFirstPacket = 10'000;
@@ -57,8 +56,7 @@ base::Result<std::optional<std::size_t>> first_packet_size(std::string_view byte
 // `packet` is one whole packet, length field included. Versions other than 3.x are returned, not refused.
 base::Result<FirstPacket> parse_first_packet(std::string_view packet);
 
-// After the first packet
-// -----------------------------------------------------------------------------------------
+// After the first packet ------------------------------------------------------------------------------------
 
 // The largest message PostgreSQL can make or take (its 1 GB allocation limit), type byte not counted.
 inline constexpr std::uint32_t kMaxMessage = 0x3fff'ffff;
@@ -100,8 +98,7 @@ struct Message {
 // longer than `limit` (all of it) is an error.
 base::Result<std::optional<Message>> whole_message(std::string_view bytes, std::size_t limit);
 
-// Messages of the server
-// -----------------------------------------------------------------------------------------
+// Messages of the server ------------------------------------------------------------------------------------
 
 // AuthenticationOk is 0. https://www.postgresql.org/docs/15/protocol-flow.html#id-1.10.6.7.3
 base::Result<std::uint32_t> authentication_code(std::string_view body);
@@ -123,8 +120,7 @@ struct ErrorFields {
 };
 base::Result<ErrorFields> error_fields(std::string_view body);
 
-// Encoding
-// -------------------------------------------------------------------------------------------------------
+// Encoding --------------------------------------------------------------------------------------------------
 
 // Whole messages, ready to send. A zero byte in a text ends it there.
 std::string encode(const ErrorFields& error);  // ErrorResponse

@@ -47,8 +47,8 @@ struct PortNumbers {
 };
 template <class N>
 struct LoopNumbers {
-  std::array<PortNumbers<N>, kPorts> ports;
-  std::array<N, kEndKinds> ends;
+  std::array<PortNumbers<N>, kPorts> ports{};
+  std::array<N, kEndKinds> ends{};
   N connections{};      // client sockets now, whatever they do
   N cancels_relayed{};  // requests of which the server was known
   N cancels_unknown{};

@@ -44,8 +44,7 @@ class EventLoop {
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
 
-  // From any thread
-  // -----------------------------------------------------------------------------------------------
+  // From any thread -----------------------------------------------------------------------------------------
 
   void start();
   // Ends the thread and destroys what is left of its sessions.
@@ -58,8 +57,7 @@ class EventLoop {
   void serve(Socket client, routing::Port port);
   asio::io_context& io() { return io_; }
 
-  // From the loop's own thread
-  // ------------------------------------------------------------------------------------
+  // From the loop's own thread ------------------------------------------------------------------------------
 
   Shared& shared() { return shared_; }
   LoopCounters& counters() { return counters_; }

@@ -187,8 +187,7 @@ void Session::leave_books() {
   if (tried_connecting || tried_promotion) loop_.wake_waiting();
 }
 
-// Reading the client
-// ------------------------------------------------------------------------------------------------
+// Reading the client ----------------------------------------------------------------------------------------
 
 Async<> Session::read_client(std::shared_ptr<Session> self) {
   auto& session = *self;
@@ -232,8 +231,7 @@ void Session::set_client_mode(ClientMode mode) {
   client_gate_.cancel();
 }
 
-// What changes around it
-// --------------------------------------------------------------------------------------------
+// What changes around it ------------------------------------------------------------------------------------
 
 void Session::table_changed() {
   if (state_.stage() == routing::Stage::closing) return;

@@ -66,8 +66,14 @@ Async<Session::Step> Session::attach() {
   co_return co_await establish();
 }
 
-// Connecting
-// --------------------------------------------------------------------------------------------------------
+// Whether a login at the server makes sense under the table of now.
+bool Session::still_wanted() const {
+  const auto& table = loop_.table();
+  if (must_leave(table, *assignment_, shared_.config.read_only_fallback)) return false;
+  return !assignment_->as_leader || table.has_leader;
+}
+
+// Connecting ------------------------------------------------------------------------------------------------
 
 Async<bool> Session::try_server() {
   state_.authenticate();
@@ -184,8 +190,7 @@ std::string Session::describe_server() const {
   return fmt::format("server {} ({})", assignment_->server.name, to_string(assignment_->server.address));
 }
 
-// Authentication
-// ----------------------------------------------------------------------------------------------------
+// Authentication --------------------------------------------------------------------------------------------
 
 // Passed through message by message up to AuthenticationOk. From there on all is held back, for on the
 // read-write port the client must not go on before the server is known to take writes.
@@ -197,17 +202,13 @@ Async<Session::Step> Session::authenticate() {
     const auto message = co_await next_from_server();
     if (ending_) co_return ending_;
     if (!message) co_return server_gone();
-    const bool before = !login_.authenticated;
-    if (auto end = take_login_message(*message)) co_return end;
-    if (login_.authenticated) {
-      if (before) set_client_mode(ClientMode::keep);
-      consume(*message);
-      continue;
-    }
-    const auto whole = login_.received.substr(0, message->size());
     const bool is_error = message->type == 'E';
+    if (auto end = take_login_message(*message)) co_return end;
     consume(*message);
-    if (!co_await pass_to_client(whole)) co_return ending_ ? ending_ : SessionEnd{EndKind::client_lost};
+    if (login_.authenticated) set_client_mode(ClientMode::keep);
+    if (login_.authenticated && !is_error) continue;
+    const auto said = std::exchange(login_.for_client, {});
+    if (!co_await pass_to_client(said)) co_return ending_ ? ending_ : SessionEnd{EndKind::client_lost};
     if (is_error) co_return SessionEnd{EndKind::server_left};
   }
   co_return ending_;
@@ -251,7 +252,7 @@ Session::Step Session::take_login_message(const wire::Message& message) {
     default:
       return unexpected();
   }
-  if (login_.authenticated) login_.for_client += wire::encode(message.type, message.body);
+  login_.for_client += wire::encode(message.type, message.body);
   return std::nullopt;
 }
 
@@ -284,8 +285,7 @@ Async<std::optional<wire::Message>> Session::next_from_server() {
   }
 }
 
-// Promotion
-// ---------------------------------------------------------------------------------------------------------
+// Promotion -------------------------------------------------------------------------------------------------
 
 // A leader key comes before the promotion: the client has logged in to what is still a standby. That
 // connection outlives the promotion (https://www.postgresql.org/docs/15/hot-standby.html), so it is kept, and
@@ -324,13 +324,12 @@ Async<Session::Step> Session::ask_recovery() {
     const auto message = co_await next_from_server();
     if (ending_) co_return ending_;
     if (!message) co_return server_gone();
-    const auto whole = login_.received.substr(0, message->size());
-    if (message->type == 'E') {  // the server shuts down
-      co_await pass_to_client(whole);
-      co_return SessionEnd{EndKind::server_left};
-    }
+    const bool is_error = message->type == 'E';
     if (auto end = take_login_message(*message)) co_return end;
     consume(*message);
+    if (!is_error) continue;
+    co_await pass_to_client(std::exchange(login_.for_client, {}));  // the server shuts down
+    co_return SessionEnd{EndKind::server_left};
   }
   co_return std::nullopt;
 }
@@ -351,8 +350,7 @@ Async<Session::Step> Session::establish() {
   co_return ending_;
 }
 
-// Waiting
-// -----------------------------------------------------------------------------------------------------------
+// Waiting ---------------------------------------------------------------------------------------------------
 
 Session::Step Session::begin_hold(std::string what) {
   waiting_for_ = std::move(what);

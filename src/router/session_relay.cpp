@@ -54,8 +54,7 @@ SessionEnd Session::server_gone() const {
           "This probably means that the server has crashed or was stopped. Connect again."};
 }
 
-// To the server
-// -----------------------------------------------------------------------------------------------------
+// To the server ---------------------------------------------------------------------------------------------
 
 bool Session::heard_client(std::string_view bytes) {
   server_counters_->bytes_to_server.add(bytes.size());
@@ -87,8 +86,7 @@ Async<> Session::pass_ready_to_server() {
   }
 }
 
-// To the client
-// -----------------------------------------------------------------------------------------------------
+// To the client ---------------------------------------------------------------------------------------------
 
 bool Session::heard_server(std::string_view bytes) {
   server_counters_->bytes_from_server.add(bytes.size());

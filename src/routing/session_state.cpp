@@ -10,7 +10,7 @@ bool can_follow(Stage from, Stage to) {
     case Stage::held:
       return from == Stage::startup || from == Stage::held || from == Stage::authenticating;
     case Stage::authenticating:
-      return from == Stage::startup || from == Stage::held;
+      return from == Stage::startup || from == Stage::held || from == Stage::authenticating;
     case Stage::idle:
       return from == Stage::authenticating || from == Stage::held;
     case Stage::closing:

@@ -97,7 +97,8 @@ TEST(SessionState, TakesTheStepsOfALogin) {
   session.authenticate();
   session.hold();  // the server refused
   session.authenticate();
-  session.hold();  // the server is not promoted yet
+  session.authenticate();  // another server is the leader now
+  session.hold();          // it is not promoted yet
   session.establish();
   EXPECT_EQ(session.stage(), Stage::idle);
   session.close();
