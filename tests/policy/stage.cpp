@@ -1,0 +1,547 @@
+#include "stage.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "ha/memory.hpp"
+#include "pg/synchronous_standby_names.hpp"
+
+namespace holdfast::policy_tests {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::string_view kOurSystem = "7001";
+constexpr ha::LeaseId kFirstLease = 11;
+constexpr ha::LeaseId kOldLease = 10;
+
+std::string conn_url(std::string_view name) { return fmt::format("postgres://{}:5432/postgres", name); }
+
+ha::Upstream upstream(std::string name) {
+  auto url = conn_url(name);
+  return {.name = std::move(name), .conn_url = std::move(url)};
+}
+
+ha::Member new_member(std::string name) {
+  ha::Member member{.name = name,
+                    .conn_url = conn_url(name),
+                    .api_url = fmt::format("http://{}:8008/patroni", name),
+                    .state = ha::MemberState::running,
+                    .role = ha::MemberRole::replica,
+                    .replication_state = "streaming"};
+  return member;
+}
+
+// Words that tags and members have in common.
+bool describe_tags(ha::Tags& tags, Words& words) {
+  if (words.take("nofailover"))
+    tags.nofailover = true;
+  else if (words.take("nosync"))
+    tags.nosync = true;
+  else if (words.take("sync priority"))
+    tags.sync_priority = words.number();
+  else if (words.take("priority"))
+    tags.failover_priority = words.number();
+  else
+    return false;
+  return true;
+}
+
+bool flag(Words& words) {
+  if (words.take("on")) return true;
+  if (words.take("off")) return false;
+  throw Misspelt(fmt::format("'{}' is neither on nor off", words.next("on or off")));
+}
+
+// What the job of an action is, as in Agent::start_job; nothing for actions that are no jobs.
+std::optional<ha::RunningJob> job_of(const ha::Action& action) {
+  using ha::JobKind;
+  const auto kind_only = [](JobKind kind) { return ha::RunningJob{.kind = kind}; };
+  if (std::holds_alternative<ha::Bootstrap>(action)) return kind_only(JobKind::bootstrap);
+  if (std::holds_alternative<ha::Promote>(action)) return kind_only(JobKind::promote);
+  if (const auto* clone = std::get_if<ha::Clone>(&action))
+    return ha::RunningJob{.kind = JobKind::clone, .source = clone->source.name};
+  if (const auto* rewind = std::get_if<ha::Rewind>(&action))
+    return ha::RunningJob{.kind = JobKind::rewind, .source = rewind->source.name};
+  if (const auto* stop = std::get_if<ha::StopPostgres>(&action))
+    return ha::RunningJob{.kind = JobKind::stop, .immediate = stop->immediate};
+  if (const auto* start = std::get_if<ha::StartPostgres>(&action))
+    return ha::RunningJob{.kind = JobKind::start, .source = start->upstream ? start->upstream->name : ""};
+  return std::nullopt;
+}
+
+}  // namespace
+
+Stage::Stage() {
+  s_.now = base::Instant(1h);
+  s_.wall_time = std::chrono::sys_days{std::chrono::year(2026) / 1 / 1} + 12h;
+  s_.cluster = ha::ClusterView{.initialize = std::string(kOurSystem), .has_config = true};
+  auto& local = s_.local;
+  local.name = "a";
+  local.conn_url = conn_url("a");
+  local.lease = ha::Lease{.id = kFirstLease, .renewed_at = s_.now, .ttl = s_.settings.ttl};
+  local.memory.agent_started_at = s_.now;
+  local.instance.data = ha::DataDirectory::valid;
+  local.instance.control = ha::ControlData{.system_id = std::string(kOurSystem)};
+}
+
+ha::Decision Stage::tick() {
+  ha::fold_observation(s_);
+  auto decision = ha::decide(s_);
+  if (auto job = job_of(decision.action)) {
+    job->started_at = s_.now;
+    s_.local.job = std::move(job);
+  }
+  if (std::holds_alternative<ha::CancelJob>(decision.action)) s_.local.job.reset();
+  // The agent's tick ends with a Wait, and in the next one the peers are asked again.
+  if (std::holds_alternative<ha::Wait>(decision.action)) s_.peers.reset();
+  return decision;
+}
+
+// The cluster, as etcd has it
+// ------------------------------------------------------------------------------------
+
+ha::ClusterView& Stage::cluster() { return s_.cluster ? *s_.cluster : last_seen_; }
+
+void Stage::etcd(Words& words) {
+  if (words.take("silent")) {
+    if (s_.cluster) last_seen_ = *s_.cluster;
+    s_.cluster.reset();
+  } else if (words.take("answers")) {
+    if (!s_.cluster) s_.cluster = last_seen_;
+  } else if (words.take("empty")) {
+    s_.cluster = ha::ClusterView{};
+  } else {
+    throw Misspelt("etcd is silent, empty, or answers");
+  }
+}
+
+void Stage::describe_member(ha::Member& member, Words& words) {
+  using ha::MemberState;
+  while (!words.done()) {
+    if (words.take("primary")) {
+      member.role = ha::MemberRole::primary;
+      member.replication_state.clear();
+    } else if (words.take("replica")) {
+      member.role = ha::MemberRole::replica;
+      member.replication_state = "streaming";
+    } else if (words.take("running")) {
+      member.state = MemberState::running;
+    } else if (words.take("starting")) {
+      member.state = MemberState::starting;
+    } else if (words.take("stopped")) {
+      member.state = MemberState::stopped;
+    } else if (words.take("being cloned")) {
+      member.state = MemberState::creating_replica;
+    } else if (words.take("not streaming")) {
+      member.replication_state.clear();
+    } else if (words.take("without address")) {
+      member.conn_url.clear();
+    } else if (!describe_tags(member.tags, words)) {
+      words.end();
+    }
+  }
+}
+
+void Stage::members(Words& words) {
+  auto& members = cluster().members;
+  members.clear();
+  for (auto item : words.items()) {
+    auto member = new_member(item.next("a member's name"));
+    describe_member(member, item);
+    members.push_back(std::move(member));
+  }
+}
+
+void Stage::member(Words& words) {
+  const auto name = words.next("a member's name");
+  auto& members = cluster().members;
+  auto found = std::ranges::find(members, name, &ha::Member::name);
+  if (words.take("gone")) {
+    if (found != members.end()) members.erase(found);
+    return;
+  }
+  if (found == members.end()) {
+    members.push_back(new_member(name));
+    std::ranges::sort(members, {}, &ha::Member::name);
+    found = std::ranges::find(members, name, &ha::Member::name);
+  }
+  describe_member(*found, words);
+}
+
+void Stage::leader(Words& words) {
+  auto& leader = cluster().leader;
+  if (words.take("none")) {
+    leader.reset();
+    return;
+  }
+  const auto name = words.next("a member's name, or none");
+  if (!leader || leader->name != name) leader = ha::LeaderKey{.name = name, .epoch = next_revision()};
+  leader->mod_revision = next_revision();
+  const auto& own = s_.local.lease;
+  leader->lease = words.take("on an old lease") ? kOldLease : name == s_.local.name && own ? own->id : 99;
+}
+
+void Stage::initialize(Words& words) {
+  auto& view = cluster();
+  if (words.take("none")) {
+    view.initialize.reset();
+    view.initialize_revision = 0;
+    return;
+  }
+  view.initialize_revision = next_revision();
+  if (words.take("taken by us")) {
+    view.initialize = "";
+    s_.local.memory.initialize_key = view.initialize_revision;
+  } else if (words.take("taken")) {
+    view.initialize = "";
+  } else {
+    view.initialize = words.next("none, taken, taken by us, or a system identifier");
+  }
+}
+
+void Stage::sync(Words& words) {
+  auto& sync = cluster().sync;
+  if (words.take("none")) {
+    sync.reset();
+    return;
+  }
+  sync = ha::SyncState{.mod_revision = next_revision()};
+  if (words.take("of nobody")) return;
+  if (words.take("unreadable")) {
+    sync->readable = false;
+    return;
+  }
+  sync->leader = words.next("a member's name, of nobody, unreadable, or none");
+  if (words.take("with"))
+    for (auto& item : words.items()) sync->standbys.insert(item.next("a member's name"));
+  else if (!words.take("alone"))
+    throw Misspelt(fmt::format("sync {0} with whom? (sync {0} alone, sync {0} with b, c)", sync->leader));
+}
+
+void Stage::request(Words& words) {
+  auto& view = cluster();
+  view.failover.reset();
+  view.failover_revision = 0;
+  if (words.take("none")) return;
+  ha::FailoverRequest request{.mod_revision = next_revision()};
+  const bool switchover = words.take("switchover");
+  if (!switchover && !words.take("failover")) throw Misspelt("a request is a switchover or a failover");
+  if (switchover) {
+    if (!words.take("from")) throw Misspelt("a switchover is from somebody");
+    request.leader = words.next("the leader's name");
+  }
+  if (words.take("to")) request.candidate = words.next("the candidate's name");
+  if (words.take("at"))
+    request.scheduled_at = s_.wall_time + std::chrono::floor<std::chrono::microseconds>(words.duration());
+  view.failover_revision = request.mod_revision;
+  view.failover = std::move(request);
+}
+
+void Stage::optime(Words& words) { cluster().status.optime = words.lsn(); }
+
+void Stage::history(Words& words) {
+  auto& history = cluster().history;
+  history.clear();
+  for (auto& item : words.items()) history.push_back(static_cast<pg::Timeline>(item.number()));
+}
+
+void Stage::set(Words& words) {
+  auto& to = s_.settings;
+  const auto key = words.next("a setting");
+  if (key == "ttl") {
+    to.ttl = words.duration();
+    if (s_.local.lease) s_.local.lease->ttl = to.ttl;
+  } else if (key == "loop_wait") {
+    to.loop_wait = words.duration();
+  } else if (key == "retry_timeout") {
+    to.retry_timeout = words.duration();
+  } else if (key == "member_slots_ttl") {
+    to.member_slots_ttl = words.duration();
+  } else if (key == "maximum_lag_on_failover") {
+    to.maximum_lag_on_failover = static_cast<std::uint64_t>(words.number());
+  } else if (key == "maximum_lag_on_syncnode") {
+    to.maximum_lag_on_syncnode = static_cast<std::uint64_t>(words.number());
+  } else if (key == "synchronous_mode") {
+    to.synchronous_mode = flag(words) ? ha::SynchronousMode::on : ha::SynchronousMode::off;
+  } else if (key == "synchronous_mode_strict") {
+    to.synchronous_mode_strict = flag(words);
+  } else if (key == "synchronous_node_count") {
+    to.synchronous_node_count = words.number();
+  } else if (key == "use_pg_rewind") {
+    to.use_pg_rewind = flag(words);
+  } else if (key == "use_slots") {
+    to.use_slots = flag(words);
+  } else {
+    throw Misspelt(fmt::format("'{}' is no setting that the policy depends on", key));
+  }
+}
+
+// This node
+// ------------------------------------------------------------------------------------------------------
+
+void Stage::me(Words& words) {
+  s_.local.name = words.next("this node's name");
+  s_.local.conn_url = conn_url(s_.local.name);
+}
+
+void Stage::tags(Words& words) {
+  s_.local.tags = {};
+  while (!words.done())
+    if (!describe_tags(s_.local.tags, words)) words.end();
+}
+
+ha::ServerStatus& Stage::server() {
+  auto& instance = s_.local.instance;
+  if (!instance.status) throw Misspelt("say first that PostgreSQL runs: postgres primary 0/3000060");
+  return *instance.status;
+}
+
+void Stage::postgres(Words& words) {
+  using ha::Process;
+  auto& instance = s_.local.instance;
+  const bool primary = words.take("primary");
+  if (primary || words.take("standby")) {
+    instance.process = Process::running;
+    instance.standby_signal = !primary;
+    auto& status = instance.status ? *instance.status : instance.status.emplace();
+    status.in_recovery = !primary;
+    if (primary) instance.upstream.reset();
+    if (words.at_lsn()) status.position = status.received = status.replayed = words.lsn();
+    if (status.timeline == 0) status.timeline = 1;
+    if (words.take("timeline")) status.timeline = static_cast<pg::Timeline>(words.number());
+    if (words.take("of")) instance.upstream = upstream(words.next("a member's name"));
+    status.receiver_streaming = !primary && !words.take("not streaming");
+    return;
+  }
+  instance.status.reset();
+  if (words.take("stopped"))
+    instance.process = Process::stopped;
+  else if (words.take("starting"))
+    instance.process = Process::starting;
+  else if (words.take("stopping"))
+    instance.process = Process::stopping;
+  else if (words.take("silent"))
+    instance.process = Process::running;
+  else
+    throw Misspelt("postgres is primary, standby, stopped, starting, stopping or silent");
+  if (words.take("as primary")) instance.standby_signal = false;
+  if (words.take("as standby")) instance.standby_signal = true;
+  if (words.take("of")) instance.upstream = upstream(words.next("a member's name"));
+}
+
+void Stage::data(Words& words) {
+  using ha::DataDirectory;
+  auto& instance = s_.local.instance;
+  const auto is = [&](DataDirectory data) {
+    instance.data = data;
+    instance.data_problem = words.quoted() ? words.next("the problem") : "";
+  };
+  if (words.take("none"))
+    is(DataDirectory::absent);
+  else if (words.take("valid"))
+    is(DataDirectory::valid);
+  else if (words.take("incomplete"))
+    is(DataDirectory::incomplete);
+  else if (words.take("unconfirmed"))
+    is(DataDirectory::unconfirmed);
+  else if (words.take("half rewound"))
+    is(DataDirectory::half_rewound);
+  else if (words.take("foreign"))
+    is(DataDirectory::foreign);
+  else if (words.take("of another major version"))
+    is(DataDirectory::other_major);
+  else if (words.take("unreadable"))
+    is(DataDirectory::unreadable);
+  else
+    throw Misspelt(
+        "data is none, valid, incomplete, unconfirmed, half rewound, foreign, of another major version or "
+        "unreadable");
+  const auto system = words.take("of cluster") ? words.next("a system identifier") : std::string(kOurSystem);
+  const bool has_control = instance.data == DataDirectory::valid ||
+                           instance.data == DataDirectory::unconfirmed ||
+                           instance.data == DataDirectory::half_rewound;
+  instance.control = has_control ? std::optional(ha::ControlData{.system_id = system}) : std::nullopt;
+}
+
+void Stage::names(Words& words) {
+  auto& names = server().synchronous_standby_names;
+  if (words.quoted()) {
+    names = words.next("the setting");
+  } else if (words.take("none")) {
+    names.clear();
+  } else {
+    std::vector<std::string> standbys;
+    for (auto& item : words.items()) standbys.push_back(item.next("a member's name"));
+    names = pg::synchronous_standby_names(standbys);
+  }
+}
+
+void Stage::walsenders(Words& words) {
+  auto& standbys = server().standbys;
+  standbys.clear();
+  if (words.take("none")) return;
+  for (auto& item : words.items()) {
+    ha::StandbyConnection standby{.name = item.next("a member's name"), .streaming = true};
+    standby.write = standby.flush = standby.replay = item.lsn();
+    standby.synchronous = item.take("sync");
+    if (item.take("catching up")) standby.streaming = false;
+    item.end();
+    standbys.push_back(std::move(standby));
+  }
+}
+
+void Stage::slots(Words& words) {
+  auto& slots = server().slots;
+  slots.clear();
+  if (words.take("none")) return;
+  for (auto& item : words.items()) {
+    ha::Slot slot{.name = item.next("a slot's name")};
+    slot.active = item.take("active");
+    slot.logical = item.take("logical");
+    item.end();
+    slots.push_back(std::move(slot));
+  }
+}
+
+void Stage::lease(Words& words) {
+  auto& local = s_.local;
+  if (words.take("none")) {
+    local.lease.reset();
+  } else if (words.take("renewed")) {
+    if (!local.lease)
+      local.lease = ha::Lease{.id = static_cast<ha::LeaseId>(next_revision()), .ttl = s_.settings.ttl};
+    local.lease->renewed_at = s_.now;
+    local.memory.renewal_failed = false;
+  } else if (words.take("not renewed")) {
+    local.memory.renewal_failed = true;
+  } else {
+    throw Misspelt("a lease is none, renewed, or not renewed");
+  }
+}
+
+void Stage::job(Words& words) {
+  auto& local = s_.local;
+  if (!local.job) throw Misspelt("no job is under way");
+  const auto job = *local.job;
+  if (words.take("done")) {
+    local.job.reset();
+    ha::fold_job_success(local.memory, job.kind);
+  } else if (words.take("failed")) {
+    const auto kind = words.take("refused") ? base::ErrorKind::refused : base::ErrorKind::failed;
+    local.job.reset();
+    ha::fold_job_failure(local.memory, job, {kind, words.next("what the job said")}, s_.now);
+  } else {
+    throw Misspelt("a job is done, or failed \"why\", or failed refused \"why\"");
+  }
+}
+
+void Stage::compared(Words& words) {
+  ha::Comparison comparison{.made_at = s_.now};
+  if (words.take("same"))
+    comparison.verdict = ha::Divergence::none;
+  else if (words.take("diverged"))
+    comparison.verdict = ha::Divergence::diverged;
+  else if (!words.take("unknown"))
+    throw Misspelt("compared: same, diverged or unknown, and why");
+  comparison.reason = words.next("what was found");
+  if (const auto& leader = cluster().leader) {
+    comparison.leader = leader->name;
+    comparison.epoch = leader->epoch;
+  }
+  s_.local.memory.comparison = std::move(comparison);
+}
+
+void Stage::asked_to_stop(Words&) { s_.local.stop_requested = true; }
+
+void Stage::agent(Words& words) {
+  if (!words.take("restarted")) throw Misspelt("an agent can be restarted, no more");
+  auto& local = s_.local;
+  local.memory = ha::Memory{.agent_started_at = s_.now};
+  local.lease.reset();
+  local.right_until.reset();
+  local.job.reset();
+  local.stop_requested = false;
+  s_.peers.reset();
+}
+
+// The rest of the world
+// ------------------------------------------------------------------------------------------
+
+void Stage::peers(Words& words) {
+  s_.peers.emplace();
+  if (words.take("none")) return;
+  for (auto& item : words.items()) {
+    auto& report = (*s_.peers)[item.next("a member's name")];
+    if (item.take("gone")) continue;
+    report = ha::PeerStatus{.running = !item.take("stopped"), .timeline = 1};
+    report->in_recovery = !item.take("primary");
+    if (item.at_lsn()) report->position = item.lsn();
+    if (item.take("timeline")) report->timeline = static_cast<pg::Timeline>(item.number());
+    report->dcs_reachable = !item.take("without etcd");
+    item.end();
+  }
+}
+
+void Stage::time(Words& words) {
+  const auto passed = words.duration();
+  s_.now += passed;
+  s_.wall_time += std::chrono::floor<std::chrono::microseconds>(passed);
+}
+
+// The vocabulary
+// -------------------------------------------------------------------------------------------------
+
+struct Directive {
+  std::string_view word;
+  void (Stage::*apply)(Words&);
+
+  static const Directive kAll[];
+};
+
+const Directive Directive::kAll[] = {
+    {"etcd", &Stage::etcd},
+    {"members", &Stage::members},
+    {"member", &Stage::member},
+    {"leader", &Stage::leader},
+    {"initialize", &Stage::initialize},
+    {"sync", &Stage::sync},
+    {"request", &Stage::request},
+    {"optime", &Stage::optime},
+    {"history", &Stage::history},
+    {"set", &Stage::set},
+    {"me", &Stage::me},
+    {"tags", &Stage::tags},
+    {"postgres", &Stage::postgres},
+    {"data", &Stage::data},
+    {"names", &Stage::names},
+    {"walsenders", &Stage::walsenders},
+    {"slots", &Stage::slots},
+    {"lease", &Stage::lease},
+    {"job", &Stage::job},
+    {"compared", &Stage::compared},
+    {"sigterm", &Stage::asked_to_stop},
+    {"agent", &Stage::agent},
+    {"peers", &Stage::peers},
+    {"time", &Stage::time},
+};
+
+void Stage::apply(std::string_view text) {
+  Words words(text);
+  const auto word = words.next("a directive");
+  const auto* known = std::ranges::find(Directive::kAll, word, &Directive::word);
+  if (known == std::end(Directive::kAll)) {
+    std::vector<std::string_view> all;
+    for (const auto& directive : Directive::kAll) all.push_back(directive.word);
+    throw Misspelt(fmt::format("'{}' is no directive; there are {}", word, fmt::join(all, ", ")));
+  }
+  try {
+    (this->*known->apply)(words);
+    words.end();
+  } catch (const Misspelt& problem) {
+    throw Misspelt(fmt::format("in '{}': {}", text, problem.what()));
+  }
+}
+
+}  // namespace holdfast::policy_tests

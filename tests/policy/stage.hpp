@@ -1,0 +1,65 @@
+// The situation that a transcript tells of: directives change it, a tick asks the policy.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "ha/policy.hpp"
+#include "policy/words.hpp"
+
+namespace holdfast::policy_tests {
+
+class Stage {
+ public:
+  Stage();
+
+  // One directive, for example "leader none". Throws Misspelt.
+  void apply(std::string_view directive);
+  // One look and one decision, as the agent makes them. A job that it starts is under way from then on.
+  ha::Decision tick();
+
+  const ha::Situation& situation() const { return s_; }
+
+ private:
+  friend struct Directive;
+
+  // The cluster, as etcd has it
+  void etcd(Words& words);
+  void members(Words& words);
+  void member(Words& words);
+  void leader(Words& words);
+  void initialize(Words& words);
+  void sync(Words& words);
+  void request(Words& words);
+  void optime(Words& words);
+  void history(Words& words);
+  void set(Words& words);
+  // This node
+  void me(Words& words);
+  void tags(Words& words);
+  void postgres(Words& words);
+  void data(Words& words);
+  void names(Words& words);
+  void walsenders(Words& words);
+  void slots(Words& words);
+  void lease(Words& words);
+  void job(Words& words);
+  void compared(Words& words);
+  void asked_to_stop(Words& words);
+  void agent(Words& words);
+  // The rest of the world
+  void peers(Words& words);
+  void time(Words& words);
+
+  ha::ClusterView& cluster();
+  ha::ServerStatus& server();
+  ha::Revision next_revision() { return ++revision_; }
+  void describe_member(ha::Member& member, Words& words);
+  void start_job(const ha::Action& action);
+
+  ha::Situation s_;
+  ha::ClusterView last_seen_;  // what etcd held when it went silent
+  ha::Revision revision_ = 100;
+};
+
+}  // namespace holdfast::policy_tests
