@@ -35,14 +35,19 @@ Verdict give_up_promotion(const Situation& s) {
   return Proposal{ReleaseLeaderKey{}, fmt::format("the promotion failed: {}", failure->error.message)};
 }
 
+// Whoever it names besides this leader must confirm every commit. Before the promotion nobody does, not even
+// those of an earlier leadership of ours.
 Verdict claim_sync_state(const Situation& s) {
-  if (!leads(s) || s.settings.synchronous_mode == SynchronousMode::off) return std::nullopt;
+  if (!leads(s) || s.settings.synchronous_mode == SynchronousMode::off || !s.local.instance.status)
+    return std::nullopt;
   const auto& sync = s.cluster->sync;
-  if (sync && sync->leader == s.local.name) return std::nullopt;
-  if (!s.local.instance.status) return std::nullopt;
-  return Proposal{WriteSyncState{{.leader = s.local.name, .mod_revision = sync ? sync->mod_revision : 0}},
-                  fmt::format("the synchronous set is still {}'s",
-                              sync && !sync->leader.empty() ? sync->leader : "nobody")};
+  const bool ours = sync && sync->leader == s.local.name;
+  if (ours && (leads_primary(s) || sync->standbys.empty())) return std::nullopt;
+  return Proposal{
+      WriteSyncState{{.leader = s.local.name, .mod_revision = sync ? sync->mod_revision : 0}},
+      ours ? fmt::format("until the promotion [{}] confirm nothing", fmt::join(sync->standbys, ","))
+           : fmt::format("the synchronous set is still {}'s",
+                         sync && !sync->leader.empty() ? sync->leader : "nobody")};
 }
 
 // The names a former primary left behind would make the new one wait for standbys that are not in /sync.
