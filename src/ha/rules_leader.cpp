@@ -145,8 +145,10 @@ Verdict record_history(const Situation& s) {
 
 // A standby that is named but not electable yet is catching up: it may be redundancy within milliseconds.
 bool awaits_standby(const Situation& s) {
-  return leads_primary(s) && s.cluster->sync &&
-         pg::standbys_named(s.local.instance.status->synchronous_standby_names) != s.cluster->sync->standbys;
+  if (!leads_primary(s) || !s.cluster->sync) return false;
+  auto named = pg::standbys_named(s.local.instance.status->synchronous_standby_names);
+  named.erase(std::string(kStrictPlaceholder));
+  return named != s.cluster->sync->standbys;
 }
 
 Verdict wait(const Situation& s) {

@@ -53,6 +53,24 @@ std::optional<PlannedStep> plan_leaving_sync_mode(const Situation& s, const Sync
   return std::nullopt;
 }
 
+// Whom a commit can certainly not do without: everybody who is named, if all of them are counted.
+Names must_confirm(std::string_view setting) {
+  const auto parsed = pg::parse_synchronous_standby_names(setting);
+  if (!parsed || parsed->everybody || static_cast<std::size_t>(parsed->count) < parsed->names.size())
+    return {};
+  return {parsed->names.begin(), parsed->names.end()};
+}
+
+// Those of `electable` that may stay so. Normally all are named; after somebody else changed the setting, or
+// left another kind of it behind, they may not be.
+Names kept_electable(const Names& electable, const Names& wanted, std::string_view setting) {
+  const auto confirming = must_confirm(setting);
+  Names kept;
+  for (const auto& name : electable)
+    if (wanted.contains(name) && confirming.contains(name)) kept.insert(name);
+  return kept;
+}
+
 bool caught_up(const Situation& s, const StandbyConnection& standby) {
   const auto& barrier = s.local.memory.sync_barrier;
   return barrier && barrier->names == s.local.instance.status->synchronous_standby_names &&
@@ -69,8 +87,7 @@ std::optional<PlannedStep> plan_sync(const Situation& s) {
   const auto named = pg::standbys_named(status.synchronous_standby_names);
   const auto wanted = wanted_standbys(s, state.standbys, named);
 
-  Names kept;
-  std::ranges::set_intersection(state.standbys, wanted, std::inserter(kept, kept.end()));
+  const auto kept = kept_electable(state.standbys, wanted, status.synchronous_standby_names);
   if (kept != state.standbys)
     return PlannedStep{NarrowState{kept}, fmt::format("synchronous standbys [{}] become [{}]",
                                                       fmt::join(state.standbys, ","), fmt::join(kept, ","))};
