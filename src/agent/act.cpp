@@ -61,8 +61,9 @@ base::Task<void> Agent::carry_out(ha::ObtainLease) {
   const auto lease = co_await world_.dcs.grant(situation_.settings.ttl, etcd_deadline());
   if (lease) {
     situation_.local.lease = ha::Lease{.id = lease->id, .renewed_at = sent, .ttl = lease->ttl};
-    situation_.local.memory.renewal_failed = false;
+    situation_.local.memory.lease_failed_at.reset();
   } else {
+    situation_.local.memory.lease_failed_at = world_.clock.now();
     telemetry::warning("getting a lease: {}", lease.error().message);
   }
 }
@@ -71,12 +72,13 @@ base::Task<void> Agent::carry_out(ha::RenewLease) {
   auto& local = situation_.local;
   const auto sent = world_.clock.now();
   const auto renewed = co_await world_.dcs.keep_alive(local.lease->id, etcd_deadline());
-  local.memory.renewal_failed = !renewed;
   if (renewed) {
+    local.memory.lease_failed_at.reset();
     local.lease->renewed_at = sent;
     if (local.right_until) local.right_until = ha::right_until(*local.lease);
     co_return;
   }
+  local.memory.lease_failed_at = world_.clock.now();
   telemetry::warning("renewing the lease: {}", renewed.error().message);
   if (renewed.error().kind == base::ErrorKind::lease_lost) local.lease.reset();
 }

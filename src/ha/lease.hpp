@@ -18,6 +18,10 @@ struct Lease {
 // PostgreSQL. Counted from before the renewal was sent, so a slow answer cannot stretch it.
 base::Instant right_until(const Lease& lease);
 
+// A lease that could not be had or renewed is tried again after this. Meanwhile other rules have their turn:
+// an etcd that answers reads but no writes must not keep a replica from starting, or an agent from ending.
+inline constexpr base::Duration kLeaseRetry = std::chrono::milliseconds(200);
+
 // When to renew: often enough that two renewals may fail before the right ends.
 base::Instant renewal_due(const Lease& lease, const Settings& settings);
 

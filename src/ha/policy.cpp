@@ -78,6 +78,8 @@ bool leads_by_own_lease(const Situation& s) {
   return is_leader(s) && s.local.lease && s.cluster->leader->lease == s.local.lease->id;
 }
 
+bool may_lead(const Situation& s) { return leads_by_own_lease(s) && s.now < right_until(*s.local.lease); }
+
 std::optional<Upstream> leader_upstream(const Situation& s) {
   if (!s.cluster || !s.cluster->leader || is_leader(s)) return std::nullopt;
   const auto* leader = s.cluster->member(s.cluster->leader->name);
@@ -88,11 +90,14 @@ std::optional<Upstream> leader_upstream(const Situation& s) {
 base::Instant next_look(const Situation& s) {
   // A leader looks often: a standby that goes or comes is seen only by looking. So does whoever misses
   // something.
-  const bool restless = !s.cluster || !s.cluster->leader || is_leader(s);
+  const bool restless = !s.cluster || !s.cluster->leader || is_leader(s) || !s.local.lease;
   auto next = s.now + (restless ? std::min<base::Duration>(s.settings.loop_wait, 1s) : s.settings.loop_wait);
-  if (s.local.lease) next = std::min(next, std::max(s.now + 10ms, renewal_due(*s.local.lease, s.settings)));
-  if (s.local.right_until && may_accept_writes(s.local))
-    next = std::min(next, std::max(s.now, *s.local.right_until));
+  if (s.local.lease) {
+    const auto due = renewal_due(*s.local.lease, s.settings);
+    next = std::min(next, due > s.now ? due : s.now + kLeaseRetry);
+  }
+  const auto& right_ends = s.local.right_until;
+  if (right_ends && *right_ends > s.now && may_accept_writes(s.local)) next = std::min(next, *right_ends);
   return next;
 }
 

@@ -28,6 +28,8 @@ bool may_accept_writes(const LocalState& local);
 bool is_leader(const Situation& situation);           // etcd says that the leader key is ours
 bool leads_by_own_lease(const Situation& situation);  // and it hangs on our present lease
 
+bool may_lead(const Situation& situation);  // and our right to run a primary by that lease has not ended
+
 // The leader as an upstream; absent when there is none, it is us, or its member key is missing.
 std::optional<Upstream> leader_upstream(const Situation& situation);
 

@@ -29,7 +29,8 @@ Verdict announce(const Situation& s) {
   const auto& instance = s.local.instance;
   if (!s.cluster || instance.data != DataDirectory::unconfirmed || !we_hold_initialize(s))
     return std::nullopt;
-  if (!instance.status || instance.status->in_recovery || !instance.control) return std::nullopt;
+  if (!instance.status || instance.status->in_recovery || !instance.control || !s.local.lease)
+    return std::nullopt;
   return Proposal{AnnounceBootstrap{instance.control->system_id}, "bootstrapped; PostgreSQL accepts writes"};
 }
 
@@ -50,6 +51,7 @@ Verdict release_without_data(const Situation& s) {
 Verdict take_initialize_key(const Situation& s) {
   if (!s.cluster || !replaceable(s.local.instance) || s.cluster->initialize || s.local.tags.nofailover)
     return std::nullopt;
+  if (!s.local.lease) return std::nullopt;  // the key must go when this node does
   return Proposal{TakeInitializeKey{}, "no cluster in etcd and no data here"};
 }
 
@@ -84,10 +86,12 @@ Verdict clone(const Situation& s) {
 
 Verdict wait(const Situation& s) {
   if (!replaceable(s.local.instance)) return std::nullopt;
-  return Proposal{Wait{next_look(s)}, !s.cluster          ? "etcd cannot be reached"
-                                      : !initialized(s)   ? "another node is bootstrapping the cluster"
-                                      : s.cluster->leader ? "the leader is not ready to be cloned"
-                                                          : "there is no leader to clone from"};
+  return Proposal{Wait{next_look(s)}, !s.cluster               ? "etcd cannot be reached"
+                                      : !s.cluster->initialize ? "this node cannot make a cluster: it has no "
+                                                                 "lease, or is tagged nofailover"
+                                      : !initialized(s)        ? "another node is bootstrapping the cluster"
+                                      : s.cluster->leader      ? "the leader is not ready to be cloned"
+                                                               : "there is no leader to clone from"};
 }
 
 // etcd lost its content, or this data never was in it. Only what was a primary may speak for the cluster: a

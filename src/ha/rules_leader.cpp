@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 constexpr base::Duration kCatchUpLook = 100ms;
 
 bool leads(const Situation& s) {
-  return leads_by_own_lease(s) && s.local.instance.data == DataDirectory::valid &&
+  return may_lead(s) && s.local.instance.data == DataDirectory::valid &&
          s.local.instance.process != Process::stopped;
 }
 bool leads_standby(const Situation& s) {

@@ -5,13 +5,19 @@
 namespace holdfast::ha {
 namespace {
 
+bool failed_just_now(const Situation& s) {
+  const auto& failed_at = s.local.memory.lease_failed_at;
+  return failed_at && s.now < *failed_at + kLeaseRetry;
+}
+
 Verdict obtain(const Situation& s) {
-  if (!s.cluster || s.local.lease) return std::nullopt;
+  if (!s.cluster || s.local.lease || failed_just_now(s)) return std::nullopt;
   return Proposal{ObtainLease{}, "no lease yet"};
 }
 
 Verdict renew(const Situation& s) {
-  if (!s.cluster || !s.local.lease || s.now < renewal_due(*s.local.lease, s.settings)) return std::nullopt;
+  if (!s.cluster || !s.local.lease || failed_just_now(s)) return std::nullopt;
+  if (s.now < renewal_due(*s.local.lease, s.settings)) return std::nullopt;
   return Proposal{RenewLease{},
                   fmt::format("last renewed {} ago", base::to_string(s.now - s.local.lease->renewed_at))};
 }

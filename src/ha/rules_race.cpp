@@ -28,7 +28,7 @@ Verdict no_answer(const Situation& s) {
 }
 
 Verdict no_lease(const Situation& s) {
-  if (!no_leader(s) || s.local.lease) return std::nullopt;
+  if (!no_leader(s) || (s.local.lease && s.now < right_until(*s.local.lease))) return std::nullopt;
   return keep_waiting(s, "no lease to put the leader key on");
 }
 

@@ -58,7 +58,7 @@ Verdict back_off(const Situation& s) {
 }
 
 Verdict start_as_leader(const Situation& s) {
-  if (!stopped_with_data(s) || !leads_by_own_lease(s)) return std::nullopt;
+  if (!stopped_with_data(s) || !may_lead(s)) return std::nullopt;
   return Proposal{StartPostgres{.standby = !was_primary(s)},
                   was_primary(s) ? "we hold the leader key" : "we hold the leader key and shall be promoted"};
 }
@@ -90,7 +90,7 @@ Verdict start_to_race(const Situation& s) {
 Verdict wait_for_leader_member(const Situation& s) {
   if (!stopped_with_data(s) || !s.cluster || !s.cluster->leader || leader_upstream(s)) return std::nullopt;
   return Proposal{Wait{next_look(s)},
-                  is_leader(s) ? "waiting for a lease"
+                  is_leader(s) ? "the lease must be renewed first"
                                : fmt::format("leader {} has not said where it is", s.cluster->leader->name)};
 }
 

@@ -19,7 +19,7 @@ Verdict right_expired(const Situation& s) {
   // After a freeze etcd may answer that the key is still ours: then nobody else led in between, and one
   // renewal is tried (lease.renew). If that gets no good answer either, the lease can be anybody's the next
   // moment.
-  if (s.cluster && !s.local.memory.renewal_failed) return std::nullopt;
+  if (s.cluster && !s.local.memory.lease_failed_at) return std::nullopt;
   return end_primary(fmt::format("the right to run a primary ended {} ago and could not be renewed",
                                  base::to_string(s.now - *s.local.right_until)));
 }

@@ -51,7 +51,8 @@ struct Memory {
   std::optional<SyncBarrier> sync_barrier;
   std::optional<base::Instant> leaderless_since;
   std::optional<base::Instant> not_streaming_since;
-  bool renewal_failed = false;             // the last attempt to renew the lease got no good answer
+  // The last attempt to get or renew the lease; absent when it got a good answer.
+  std::optional<base::Instant> lease_failed_at;
   std::optional<Revision> initialize_key;  // its create revision, while we hold it for our bootstrap
   bool rewind_impossible = false;          // until the next clone
   std::map<std::string, base::Instant> unused_slots;  // slots without a member, since when

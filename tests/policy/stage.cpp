@@ -413,9 +413,9 @@ void Stage::lease(Words& words) {
     if (!local.lease)
       local.lease = ha::Lease{.id = static_cast<ha::LeaseId>(next_revision()), .ttl = s_.settings.ttl};
     local.lease->renewed_at = s_.now;
-    local.memory.renewal_failed = false;
+    local.memory.lease_failed_at.reset();
   } else if (words.take("not renewed")) {
-    local.memory.renewal_failed = true;
+    local.memory.lease_failed_at = s_.now;
   } else {
     throw Misspelt("a lease is none, renewed, or not renewed");
   }
