@@ -106,19 +106,21 @@ Task<Result<Gateway::Answer>> Gateway::call(Call call, base::Instant deadline) {
       failed(order[i]);
       may_have_happened |= problem.meaning == Meaning::unknown && call.effect != Effect::none;
       pass.problems.push_back(std::move(problem));
-      if (may_have_happened && call.effect == Effect::once) break;
+      if (may_have_happened && call.effect == Effect::once) co_return unknown_outcome(pass);
     }
-    const bool hopeless = may_have_happened && call.effect == Effect::once;
-    if (!hopeless && adopt_other_cluster(pass)) continue;
+    if (adopt_other_cluster(pass)) continue;
     const auto lasting = pass.lasting();
-    if (!hopeless && !lasting && clock.now() + pause < deadline) {
+    if (!lasting && clock.now() + pause < deadline) {
       co_await clock.sleep_until(clock.now() + pause);
       continue;
     }
-    if (may_have_happened)
-      co_return fail(ErrorKind::timed_out, "etcd did not answer, so this may have happened: {}", pass.text());
+    if (may_have_happened) co_return unknown_outcome(pass);
     co_return fail(lasting.value_or(ErrorKind::unreachable), "no etcd endpoint serves: {}", pass.text());
   }
+}
+
+std::unexpected<base::Error> Gateway::unknown_outcome(const Pass& pass) {
+  return fail(ErrorKind::timed_out, "etcd did not answer, so this may have happened: {}", pass.text());
 }
 
 Task<Result<Reply>> Gateway::ask(net::HttpEndpoint endpoint, Call call, base::Instant deadline) {

@@ -80,6 +80,7 @@ class Gateway {
   std::optional<Problem> doubt(const Reply& reply, const Call& call, const Seen& before) const;
   void learn(const Header& header);
   bool adopt_other_cluster(const Pass& pass);
+  static std::unexpected<base::Error> unknown_outcome(const Pass& pass);
 
   net::Runtime& runtime_;
   net::HttpClient client_;

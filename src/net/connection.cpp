@@ -43,8 +43,10 @@ awaitable<error_code> write_all(ConnectionPtr connection, std::string bytes) {
   std::size_t done = 0;
   while (done < bytes.size()) {
     const auto rest = asio::buffer(bytes.data() + done, bytes.size() - done);
+    connection->writing = true;
     const auto [error, size] = connection->tls ? co_await connection->tls->async_write_some(rest, kOutcome)
                                                : co_await connection->socket.async_write_some(rest, kOutcome);
+    connection->writing = false;
     done += size;
     connection->sent += size;
     if (error) co_return error;

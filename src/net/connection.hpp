@@ -26,6 +26,7 @@ struct Connection {
   TlsContext context;  // keeps alive what `tls` refers to
   std::optional<Tls> tls;
   std::string input;     // received, not yet parsed
+  bool writing = false;  // bytes may be on their way that `sent` does not count yet
   std::size_t sent = 0;  // bytes, since the counters were last set to zero
   std::size_t received = 0;
 

@@ -308,6 +308,7 @@ Task<Result<HttpResponse>> HttpClient::Pool::attempt(HttpEndpoint endpoint, Http
       connection = std::move(*fresh);
     }
     connection->sent = connection->received = 0;
+    connection->writing = false;
     *used = connection;
     auto answer = co_await as_task(
         runtime, exchange(connection, text, request.method == "HEAD", options.max_response_bytes));
@@ -348,7 +349,7 @@ Task<Result<HttpResponse>> HttpClient::send(HttpEndpoint endpoint, HttpRequest r
   if (answer && *answer) co_return std::move(**answer);
   if (answer) co_return at(endpoint, std::move(answer->error()));
   const auto waited = base::to_string(deadline - started);
-  if (!*used || (*used)->sent == 0)
+  if (!*used || ((*used)->sent == 0 && !(*used)->writing))
     co_return at(endpoint, {ErrorKind::unreachable, fmt::format("no connection within {}", waited)});
   co_return at(endpoint, {ErrorKind::timed_out, fmt::format("no answer within {}", waited)});
 }

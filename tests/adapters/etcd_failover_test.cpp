@@ -148,10 +148,11 @@ TEST_F(EtcdFailover, AWatchTellsEverythingAcrossDyingMembers) {
     got.insert(got.end(), (*events)->begin(), (*events)->end());
   }
   cluster.thaw(1);
-  // What a watch that was never disturbed tells is the truth.
+  // What a watch that was never disturbed tells is the truth. It may tell more: after its thaw, the old
+  // leader may carry out a write that was given up long ago.
   auto undisturbed = writer->watch("/", *start + 1);
   const auto truth = next_events(*undisturbed, got.size());
-  EXPECT_EQ(text(got), truth);
+  EXPECT_THAT(truth, testing::StartsWith(text(got)));
   EXPECT_THAT(" " + truth + " ", testing::Truly([&](const std::string& all) {
                 for (int i = 1; i < 60; ++i)
                   if (const auto word = fmt::format(" k={} ", i);

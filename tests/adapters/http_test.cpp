@@ -346,6 +346,44 @@ TEST_F(HttpClientAgainstAScript, AnUnansweredPostIsNotSentTwice) {
   EXPECT_EQ(*requests_, 1);
 }
 
+// Answers once, takes a second request on the same connection, and closes without a word; then serves a new
+// one.
+asio::awaitable<void> drop_the_second(std::shared_ptr<tcp::acceptor> acceptor,
+                                      std::shared_ptr<int> requests) {
+  for (int connection = 0; connection < 2; ++connection) {
+    auto socket = co_await acceptor->async_accept(asio::use_awaitable);
+    char request[4096];
+    for (int i = 0; i < 2; ++i) {
+      const auto [error, size] =
+          co_await socket.async_read_some(asio::buffer(request), asio::as_tuple(asio::use_awaitable));
+      if (error) co_return;
+      ++*requests;
+      if (i == 0)
+        co_await asio::async_write(socket, asio::buffer(std::string(kKeptAlive)), asio::use_awaitable);
+    }
+  }
+}
+
+TEST_F(HttpClientAgainstAScript, OnlyWhatIsSafeIsRepeatedWhenAKeptAliveConnectionBreaks) {
+  for (const auto* method : {"POST", "GET"}) {
+    auto acceptor =
+        std::make_shared<tcp::acceptor>(runtime_.io(), tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+    const HttpEndpoint endpoint{false, "127.0.0.1", acceptor->local_endpoint().port()};
+    *requests_ = 0;
+    tasks_.spawn(as_task(runtime_, drop_the_second(acceptor, requests_)));
+    ASSERT_TRUE(send(endpoint, method));
+    const auto second = send(endpoint, method);
+    if (method == std::string_view("GET")) {
+      EXPECT_TRUE(second) << second.error().message;
+      EXPECT_EQ(*requests_, 3);
+    } else {
+      ASSERT_FALSE(second);
+      EXPECT_EQ(second.error().kind, ErrorKind::timed_out);
+      EXPECT_EQ(*requests_, 2);
+    }
+  }
+}
+
 TEST_F(HttpClientAgainstAScript, OddAnswersAreInvalid) {
   for (const std::string answer : {"SSH-2.0-OpenSSH\r\n", "HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n",
                                    "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"}) {
