@@ -1,1 +1,78 @@
-int main() { return 0; }
+// holdfast: one program, several roles. Each role's *_program.cpp shows how its parts are wired.
+#include <cstdio>
+#include <exception>
+#include <fmt/format.h>
+#include <functional>
+#include <span>
+#include <string_view>
+
+#include "ha/policy.hpp"
+#include "main/agent_program.hpp"
+#include "main/ctl_program.hpp"
+#include "main/sim_program.hpp"
+
+namespace {
+
+using namespace holdfast;
+
+constexpr std::string_view kUsage = R"(Holdfast keeps a PostgreSQL database available.
+
+Usage:
+  holdfast agent NODE.yml      run the agent beside a PostgreSQL (Patroni's configuration file)
+  holdfast router ROUTER.yml   run the router in front of the clients
+  holdfast COMMAND ...         ask or steer a cluster: list, topology, switchover, failover, history, ...
+                               `holdfast COMMAND --help` explains each
+  holdfast policy-doc          print the policy's rules, as in docs/policy.md
+  holdfast sim ...             run clusters in the simulator (for developers)
+  holdfast --version
+
+Called as `patroni` it takes Patroni's arguments, called as `patronictl` those of patronictl.
+
+Examples:
+  holdfast agent /etc/holdfast/node1.yml
+  holdfast list -c /etc/holdfast/node1.yml
+  holdfast switchover -c /etc/holdfast/node1.yml --candidate node2
+)";
+
+int print_usage() {
+  fmt::print("{}", kUsage);
+  return 0;
+}
+
+int print_version() {
+  fmt::print("holdfast {}\n", HOLDFAST_VERSION);
+  return 0;
+}
+
+int print_policy() {
+  fmt::print("{}", holdfast::ha::policy_document());
+  return 0;
+}
+
+std::string_view called_as(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
+int run(int argc, char** argv) {
+  const std::string_view name = called_as(argv[0]);
+  if (name == "patroni") return run_agent(argc - 1, argv + 1);
+  if (name == "patronictl" || argc < 2)
+    return argc < 2 && name != "patronictl" ? print_usage() : run_ctl(argc, argv);
+
+  const std::string_view role = argv[1];
+  if (role == "agent") return run_agent(argc - 2, argv + 2);
+  if (role == "sim") return run_sim(argc - 1, argv + 1);
+  if (role == "policy-doc") return print_policy();
+  if (role == "--version" || role == "-V") return print_version();
+  if (role == "--help" || role == "-h" || role == "help") return print_usage();
+  return run_ctl(argc, argv);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "holdfast: {}\n", error.what());
+    return 1;
+  }
+}
