@@ -72,6 +72,21 @@ TEST_F(EtcdSecurity, LostTokensAreRenewed) {
   EXPECT_EQ(next_events(*watch, 3), "k=1 k=2 k=3");
 }
 
+TEST_F(EtcdSecurity, AWatchRenewsItsToken) {
+  EtcdCluster cluster;
+  cluster.enable_authentication("secret");
+  auto writer = connect(as(cluster, "root", "secret"));
+  auto watcher = connect(as(cluster, "root", "secret"));
+  const auto start = put(*writer, "/k", "0");
+  auto watch = watcher->watch("/", *start);
+  EXPECT_EQ(next_events(*watch, 1), "k=0");
+  cluster.kill(0);
+  cluster.start(0);
+  cluster.wait_until_serving();
+  ASSERT_TRUE(put(*writer, "/k", "1"));
+  EXPECT_EQ(next_events(*watch, 1), "k=1");
+}
+
 TEST_F(EtcdSecurity, AUsernameThatEtcdDoesNotAskForIsNoError) {
   EtcdCluster cluster;
   auto dcs = connect(as(cluster, "root", "secret"));
