@@ -149,6 +149,7 @@ class Agent {
   std::optional<patroni::PostgresSettings> applied_;  // what PostgreSQL was last configured with
   std::optional<base::WallTime> etcd_last_seen_;
   std::string etcd_problem_;
+  std::vector<std::string> config_problems_;
 
   base::Event wake_;
   base::Instant look_at_;

@@ -81,8 +81,10 @@ base::Task<void> Agent::apply_config() {
   const auto& dynamic = contents_.config ? *contents_.config : config_.bootstrap.dcs;
   auto effective = patroni::effective_config(dynamic, config_.postgresql, config_.scope);
   situation_.settings = effective.settings;
+  if (effective.problems != config_problems_)
+    for (const auto& problem : effective.problems) telemetry::warning("configuration: {}", problem);
+  config_problems_ = std::move(effective.problems);
   if (applied_ == std::optional(effective.postgresql)) co_return;
-  for (const auto& problem : effective.problems) telemetry::warning("configuration: {}", problem);
   applied_ = effective.postgresql;
   const auto done = co_await world_.postgres.configure(std::move(effective.postgresql),
                                                        world_.clock.now() + kConfigureTime);

@@ -54,7 +54,11 @@ std::string leaf(const json::value& value, YamlLayout layout) {
   if (value.is_string()) return scalar(std::string(std::string_view(value.get_string())), layout);
   if (value.is_object()) return "{}";
   if (value.is_array()) return "[]";
-  return patroni::scalar_text(value).value_or("null");
+  auto number = patroni::scalar_text(value).value_or("null");
+  // YAML 1.1 wants a dot in every float: 1e+100 would be read as text.
+  if (const auto e = number.find('e'); value.is_double() && e != std::string::npos && !number.contains('.'))
+    number.insert(e, ".0");
+  return number;
 }
 
 bool is_branch(const json::value& value) {

@@ -1,87 +1,14 @@
 #include "patroni/yaml_node.hpp"
 
 #include <algorithm>
-#include <array>
 #include <boost/json.hpp>
 #include <charconv>
 #include <optional>
-#include <yaml-cpp/yaml.h>
 
 namespace holdfast::patroni {
 namespace {
 
 namespace json = boost::json;
-using base::ErrorKind;
-
-constexpr std::size_t kLargestFile = 1 << 20;
-constexpr int kMostNodes = 100'000;  // aliases can make a small file expand to billions of values
-constexpr int kDeepest = 100;
-
-// Converts yaml-cpp's graph; what cannot be a configuration is thrown as YAML::Exception, like its own
-// errors.
-class Converter {
- public:
-  YamlNode convert(const YAML::Node& from, int depth = 0) {
-    if (++count_ > kMostNodes || depth > kDeepest)
-      throw YAML::Exception(from.Mark(), "too many values or levels for a configuration file");
-    YamlNode node;
-    node.place = fmt::format("line {}", from.Mark().line + 1);
-    switch (from.Type()) {
-      case YAML::NodeType::Undefined:
-      case YAML::NodeType::Null:
-        break;
-      case YAML::NodeType::Scalar:
-        scalar(from, node);
-        break;
-      case YAML::NodeType::Sequence:
-        node.kind = YamlNode::Kind::list;
-        for (const auto& item : from) node.list.push_back(convert(item, depth + 1));
-        break;
-      case YAML::NodeType::Map:
-        node.kind = YamlNode::Kind::map;
-        map(from, node, depth);
-        break;
-    }
-    return node;
-  }
-
- private:
-  static void scalar(const YAML::Node& from, YamlNode& node) {
-    node.text = from.Scalar();
-    node.quoted = from.Tag() == "!" || from.Tag() == "tag:yaml.org,2002:str";
-    if (!node.quoted && node.text.empty()) return;  // "key:" alone says nothing
-    node.kind = YamlNode::Kind::scalar;
-  }
-
-  void map(const YAML::Node& from, YamlNode& node, int depth) {
-    std::vector<YamlNode> merged;
-    for (const auto& entry : from) {
-      if (!entry.first.IsScalar()) throw YAML::Exception(entry.first.Mark(), "a key must be a plain word");
-      const auto& key = entry.first.Scalar();
-      auto value = convert(entry.second, depth + 1);
-      value.place = fmt::format("line {}", entry.first.Mark().line + 1);
-      if (key == "<<") {
-        merged.push_back(std::move(value));
-        continue;
-      }
-      if (const auto* first = node.find(key))
-        throw YAML::Exception(entry.first.Mark(),
-                              fmt::format("the key {} is given twice, first in {}", key, first->place));
-      node.map.push_back({key, std::move(value)});
-    }
-    for (const auto& source : merged) merge(source, node);
-  }
-
-  // https://yaml.org/type/merge.html: keys of the map itself win, then those of earlier merged maps.
-  static void merge(const YamlNode& source, YamlNode& into) {
-    for (const auto& part : source.list) merge(part, into);
-    for (const auto& entry : source.map)
-      if (!into.find(entry.key)) into.map.push_back(entry);
-  }
-
-  int count_ = 0;
-};
-
 std::string lower(std::string_view text) {
   std::string result(text);
   std::ranges::transform(result, result.begin(),
@@ -140,25 +67,6 @@ json::value scalar_json(const YamlNode& node) {
 const YamlNode* YamlNode::find(std::string_view key) const {
   const auto found = std::ranges::find(map, key, &Entry::key);
   return found == map.end() ? nullptr : &found->value;
-}
-
-base::Result<YamlNode> parse_yaml(std::string_view text, std::string_view file_name) {
-  if (text.size() > kLargestFile)
-    return base::fail(ErrorKind::invalid, "{}: {} bytes are too many for a configuration file", file_name,
-                      text.size());
-  try {
-    const auto documents = YAML::LoadAll(std::string(text));
-    if (documents.size() > 1)
-      return base::fail(ErrorKind::invalid,
-                        "{}: one YAML document is expected, there are {} (separated by ---)", file_name,
-                        documents.size());
-    return documents.empty() ? YamlNode{} : Converter().convert(documents.front());
-  } catch (const YAML::Exception& error) {
-    return base::fail(ErrorKind::invalid, "{}: line {}, column {}: malformed YAML: {}", file_name,
-                      error.mark.line + 1, error.mark.column + 1, error.msg);
-  } catch (const std::exception& error) {
-    return base::fail(ErrorKind::invalid, "{}: malformed YAML: {}", file_name, error.what());
-  }
 }
 
 void set_yaml(YamlNode& root, std::string_view path, YamlNode value) {

@@ -4,6 +4,7 @@
 #include "ctl/cluster_table.hpp"
 #include "ctl/yaml_text.hpp"
 #include "patroni/json_text.hpp"
+#include "patroni/yaml_node.hpp"
 #include "unit/patroni/golden.hpp"
 
 namespace holdfast::ctl {
@@ -75,6 +76,77 @@ TEST(YamlText, IsPyYamls) {
   };
   for (const auto& c : cases) EXPECT_EQ(yaml(c.json), c.yaml) << c.json;
   EXPECT_EQ(yaml(R"({"b":"x","a":[1,"y, z"]})", YamlLayout::flow), "{a: [1, 'y, z'], b: x}\n");
+}
+
+TEST(YamlText, IsReadBackAsItWasMeant) {
+  for (const auto* text : {"on",
+                           "5",
+                           "-5",
+                           "0x1F",
+                           "1_0",
+                           "1.5",
+                           "1e3",
+                           "1.0e+3",
+                           "~",
+                           "null",
+                           "",
+                           " ",
+                           "a ",
+                           " a",
+                           "a:",
+                           ":a",
+                           "a: b",
+                           "a #b",
+                           "#a",
+                           "- a",
+                           "-",
+                           "--- a",
+                           "...",
+                           "? a",
+                           "?a",
+                           "[a]",
+                           "{a}",
+                           "a, b",
+                           "&a",
+                           "*a",
+                           "!a",
+                           "|",
+                           ">",
+                           "%a",
+                           "@a",
+                           "`a",
+                           "'",
+                           "\"",
+                           "it's",
+                           "\"q\"",
+                           "a\nb",
+                           "\n",
+                           "\ttab",
+                           "\x7f",
+                           "\u00e4",
+                           "2026-11-23",
+                           "2026-11-23 10:00:00",
+                           "12:30:45",
+                           "=",
+                           "<<",
+                           "y",
+                           "no",
+                           "0o7",
+                           "010",
+                           ".5",
+                           "+.inf",
+                           "a\\b",
+                           "C:\\x: y"})
+    for (const auto layout : {YamlLayout::block, YamlLayout::flow}) {
+      const boost::json::value value =
+          boost::json::object{{text, boost::json::array{text, boost::json::object{{"k", text}}}}};
+      const auto yaml_text = to_yaml(value, layout);
+      const auto node = patroni::parse_yaml(yaml_text, "f");
+      ASSERT_TRUE(node) << yaml_text << node.error().message;
+      EXPECT_EQ(patroni::to_json(*node), value) << yaml_text;
+    }
+  const auto numbers = *patroni::parse_json("[1, -1, 1.5, 1e100, 9223372036854775807, true, null, [], {}]");
+  EXPECT_EQ(patroni::to_json(*patroni::parse_yaml(to_yaml(numbers), "f")), numbers);
 }
 
 TEST(Topology, ForgetsNobody) {
