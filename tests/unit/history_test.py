@@ -1,14 +1,9 @@
 """The judgement over a client history finds what it is there to find."""
 
-import sys
 from collections import Counter
-from pathlib import Path
 from types import SimpleNamespace
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(CHECKOUT / "tools"))
-
-from holdfast_dev.history import Attempt, History  # noqa: E402
+from holdfast_dev.history import Attempt, History
 
 ports = SimpleNamespace(read_write=5000, postgres=5432)
 CLUSTER = SimpleNamespace(spec=SimpleNamespace(passwords={"app": ""}), router=SimpleNamespace(ports=ports),

@@ -1,14 +1,9 @@
 """The sources keep to the layers; and the check that says so can fail."""
 
-import sys
-from pathlib import Path
-
 import pytest
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(CHECKOUT / "tools"))
-
-from holdfast_dev.layers import breaches  # noqa: E402
+from holdfast_dev import CHECKOUT
+from holdfast_dev.layers import breaches
 
 CMAKE = """
 holdfast_layer(base      LIBS fmt::fmt)

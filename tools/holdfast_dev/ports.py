@@ -1,5 +1,6 @@
 """Which ports the cluster uses, and who sits on them already."""
 
+import contextlib
 import os
 import random
 import socket
@@ -106,14 +107,19 @@ def owner_of(port):
             if fields[3] == "0A" and int(fields[1].rsplit(":", 1)[1], 16) == port:  # 0A: LISTEN
                 inodes.add(fields[9])
     for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with eyes_of_owner(pid):
-                held = {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
-            if held & {f"socket:[{inode}]" for inode in inodes}:
-                return f"{Path(f'/proc/{pid}/comm').read_text(encoding='utf-8').strip()} (pid {pid})"
-        except (PermissionError, FileNotFoundError, ProcessLookupError):
-            continue
+        if open_files(pid) & {f"socket:[{inode}]" for inode in inodes}:
+            return f"{Path(f'/proc/{pid}/comm').read_text(encoding='utf-8').strip()} (pid {pid})"
     return None
+
+
+def open_files(pid):
+    """What the process has open; nothing when it ends meanwhile or may not be looked into."""
+    found = set()
+    with contextlib.suppress(PermissionError, FileNotFoundError, ProcessLookupError), eyes_of_owner(pid):
+        for descriptor in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(FileNotFoundError):  # closed since
+                found.add(os.readlink(f"/proc/{pid}/fd/{descriptor}"))
+    return found
 
 
 def require_free(ports, wanted):
