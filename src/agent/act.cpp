@@ -37,6 +37,10 @@ base::Task<void> Agent::act(ha::Decision decision) {
                       std::move(decision.action));
 }
 
+ha::Epoch Agent::leader_epoch() const {
+  return situation_.cluster && situation_.cluster->leader ? situation_.cluster->leader->epoch : 0;
+}
+
 base::Instant Agent::quick_deadline() const { return deadline_within(kQuickCallTime); }
 
 base::Task<bool> Agent::commit(std::string doing, ports::Transaction transaction) {
@@ -235,7 +239,7 @@ base::Task<void> Agent::carry_out(ha::Bootstrap) {
 }
 
 base::Task<void> Agent::carry_out(ha::Clone action) {
-  start_job({.kind = ha::JobKind::clone, .source = action.source.name},
+  start_job({.kind = ha::JobKind::clone, .source = action.source.name, .epoch = leader_epoch()},
             world_.postgres.clone(action.source, reporter(ha::JobKind::clone)));
   co_return;
 }
@@ -258,7 +262,7 @@ base::Task<void> Agent::carry_out(ha::Promote) {
 }
 
 base::Task<void> Agent::carry_out(ha::Rewind action) {
-  start_job({.kind = ha::JobKind::rewind, .source = action.source.name},
+  start_job({.kind = ha::JobKind::rewind, .source = action.source.name, .epoch = leader_epoch()},
             world_.postgres.rewind(action.source, reporter(ha::JobKind::rewind)));
   co_return;
 }

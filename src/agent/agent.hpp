@@ -125,6 +125,7 @@ class Agent {
   base::Instant deadline_within(base::Duration most) const;
   base::Instant etcd_deadline() const;
   base::Instant quick_deadline() const;
+  ha::Epoch leader_epoch() const;
 
   // jobs.cpp
   void start_job(ha::RunningJob job, base::Task<base::Result<void>> work);

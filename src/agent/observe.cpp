@@ -99,7 +99,7 @@ void Agent::fold_finished_job() {
   const auto now = world_.clock.now();
   if (result) {
     telemetry::info("{} done in {}", to_string(job.kind), base::to_string(now - job.started_at));
-    ha::fold_job_success(local.memory, job.kind);
+    ha::fold_job_success(local.memory, job, now);
   } else {
     telemetry::error("{} failed: {}", to_string(job.kind), result.error().message);
     ha::fold_job_failure(local.memory, job, result.error(), now);

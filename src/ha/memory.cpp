@@ -1,5 +1,7 @@
 #include "ha/memory.hpp"
 
+#include <fmt/format.h>
+
 #include "ha/rules.hpp"
 #include "ha/slots.hpp"
 #include "ha/sync_plan.hpp"
@@ -41,10 +43,17 @@ void fold_observation(Situation& s) {
     memory.initialize_key.reset();
 }
 
-void fold_job_success(Memory& memory, JobKind kind) {
-  if (memory.failure && memory.failure->kind == kind) memory.failure.reset();
-  if (kind == JobKind::clone || kind == JobKind::bootstrap) memory.rewind_impossible = false;
-  if (kind == JobKind::clone || kind == JobKind::rewind) memory.comparison.reset();
+void fold_job_success(Memory& memory, const RunningJob& job, base::Instant now) {
+  if (memory.failure && memory.failure->kind == job.kind) memory.failure.reset();
+  if (job.kind == JobKind::clone || job.kind == JobKind::bootstrap) memory.rewind_impossible = false;
+  // Both leave a prefix of the source's history here. A later epoch needs a comparison of its own.
+  if (job.kind == JobKind::clone || job.kind == JobKind::rewind)
+    memory.comparison =
+        Comparison{.leader = job.source,
+                   .epoch = job.epoch,
+                   .verdict = Divergence::none,
+                   .reason = fmt::format("after the {} from {}", to_string(job.kind), job.source),
+                   .made_at = now};
 }
 
 void fold_job_failure(Memory& memory, const RunningJob& job, const base::Error& error, base::Instant now) {

@@ -11,7 +11,7 @@ namespace holdfast::ha {
 // One look at the world has been taken (situation.cluster, .local.instance, .now are new).
 void fold_observation(Situation& situation);
 
-void fold_job_success(Memory& memory, JobKind kind);
+void fold_job_success(Memory& memory, const RunningJob& job, base::Instant now);
 void fold_job_failure(Memory& memory, const RunningJob& job, const base::Error& error, base::Instant now);
 
 }  // namespace holdfast::ha

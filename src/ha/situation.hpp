@@ -24,6 +24,7 @@ struct RunningJob {
   base::Instant started_at;
   bool immediate = false;  // stop: without waiting for anybody
   MemberName source;       // clone, rewind, start: whom it depends on; may be empty
+  Epoch epoch = 0;         // of the source's leadership when the job began
 };
 
 // The last job that failed, until one of its kind succeeds.

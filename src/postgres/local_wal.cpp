@@ -34,6 +34,16 @@ pg::Lsn starting_point(const pg::ControlData& control) {
   return std::max(control.checkpoint, control.min_recovery_end);
 }
 
+// The end of the segment files that are there without a gap from `from` on. pg_waldump is told not to look
+// beyond: for a file that does not exist it waits five seconds, in case a server is about to make it.
+pg::Lsn end_of_segments(const Site& site, const pg::ControlData& control, pg::Lsn from) {
+  const auto size = control.wal_segment_size;
+  pg::Lsn end{from.value / size * size};
+  while (system::exists(site.directory.file("pg_wal/" + pg::wal_file_name(control.timeline, end, size))))
+    end.value += size;
+  return std::max(end, from);
+}
+
 }  // namespace
 
 Task<Result<pg::Lsn>> find_end_of_wal(Site& site, base::Instant deadline) {
@@ -42,8 +52,12 @@ Task<Result<pg::Lsn>> find_end_of_wal(Site& site, base::Instant deadline) {
   const auto control = co_await site.control_data(deadline);
   if (!control) co_return std::unexpected(control.error());
   const auto from = starting_point(*control);
-  const auto whole = co_await dump(site, control->timeline, from, {"--quiet"}, deadline);
+  const auto files_end = end_of_segments(site, *control, from);
+  if (from == files_end && from == control->min_recovery_end) co_return from;
+  const auto whole =
+      co_await dump(site, control->timeline, from, {"--quiet", "--end=" + to_string(files_end)}, deadline);
   if (!whole) co_return std::unexpected(whole.error());
+  if (whole->complaint.empty()) co_return files_end;  // valid to the very end, as after a segment switch
   const auto last = pg::last_readable_record(whole->complaint);
   if (!last) {
     // Nothing is readable after the starting point: it is the end itself, if it was the end of a record.
