@@ -9,6 +9,7 @@
 #include "ha/policy.hpp"
 #include "main/agent_program.hpp"
 #include "main/ctl_program.hpp"
+#include "main/router_program.hpp"
 #include "main/sim_program.hpp"
 
 namespace {
@@ -44,6 +45,21 @@ int print_version() {
   return 0;
 }
 
+constexpr std::string_view kRouterUsage = R"(Usage: holdfast router ROUTER.yml
+
+Runs the router in the foreground, with the log on standard error. docs/router.md describes ROUTER.yml.
+Exit codes: 0 stopped as asked; 1 cannot start; 2 command line or configuration not usable.
+)";
+
+int router(int argc, char** argv) {
+  const std::string_view first = argc > 0 ? argv[0] : "";
+  if (argc == 1 && !first.starts_with('-')) return run_router(argv[0]);
+  const bool asked = first == "--help" || first == "-h";
+  if (!asked) fmt::print(stderr, "holdfast router: expected one configuration file\n\n");
+  fmt::print(asked ? stdout : stderr, "{}", kRouterUsage);
+  return asked ? 0 : 2;
+}
+
 int print_policy() {
   fmt::print("{}", holdfast::ha::policy_document());
   return 0;
@@ -59,6 +75,7 @@ int run(int argc, char** argv) {
 
   const std::string_view role = argv[1];
   if (role == "agent") return run_agent(argc - 2, argv + 2);
+  if (role == "router") return router(argc - 2, argv + 2);
   if (role == "sim") return run_sim(argc - 1, argv + 1);
   if (role == "policy-doc") return print_policy();
   if (role == "--version" || role == "-V") return print_version();
