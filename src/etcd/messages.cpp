@@ -322,9 +322,9 @@ Failure cancellation(const json::object& result) {
     return {Meaning::compacted, fmt::format("etcd has compacted its history up to revision {}",
                                             text(result, "compact_revision"))};
   const auto reason = text(result, "cancel_reason");
-  // etcd 3.4 calls a watch with an expired token "permission denied", so that a new token is worth a try.
+  // Some releases call a watch with an unknown token "permission denied", so that a new token is worth a try.
   const bool denied = reason.find("permission denied") != std::string_view::npos;
-  return {denied ? Meaning::token_invalid : Meaning::unknown,
+  return {denied ? Meaning::token_invalid : meaning_of(0, reason),
           fmt::format("etcd ended the watch: {}", reason.empty() ? "no reason given" : reason)};
 }
 

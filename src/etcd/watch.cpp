@@ -95,8 +95,10 @@ bool Watch::take(WatchMessage message, const net::HttpEndpoint& endpoint) {
   if (const auto* failure = std::get_if<Failure>(&message)) {
     if (failure->meaning == Meaning::compacted) ended_ = base::Error{ErrorKind::conflict, failure->message};
     if (failure->meaning == Meaning::token_invalid) gateway_->forget_token();
-    if (failure->meaning == Meaning::nothing_happened || failure->meaning == Meaning::unknown)
-      gateway_->failed(endpoint);
+    // Of etcd's refusals the next member says the same; anything else may be this one's own trouble.
+    const bool own_trouble = failure->meaning == Meaning::nothing_happened ||
+                             failure->meaning == Meaning::unknown || failure->meaning == Meaning::unusable;
+    if (own_trouble) gateway_->failed(endpoint);
     complain(fmt::format("{}: {}", to_string(endpoint), failure->message));
     return false;
   }

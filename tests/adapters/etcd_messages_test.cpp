@@ -122,6 +122,13 @@ TEST(EtcdMessages, WatchLines) {
       Meaning::token_invalid);
   EXPECT_EQ(meaning(R"({"error":{"grpc_code":14,"message":"etcdserver: no leader"}})"),
             Meaning::nothing_happened);
+  EXPECT_EQ(
+      meaning(
+          R"({"result":{"canceled":true,"cancel_reason":"rpc error: desc = etcdserver: invalid auth token"}})"),
+      Meaning::token_invalid);
+  EXPECT_EQ(meaning(R"({"result":{"canceled":true,"cancel_reason":"etcdserver: no leader"}})"),
+            Meaning::nothing_happened);
+  EXPECT_EQ(meaning(R"({"result":{"canceled":true}})"), Meaning::unknown);
   EXPECT_EQ(meaning("garbage"), Meaning::unusable);
   EXPECT_EQ(meaning(R"({"result":{"events":[{"kv":7}]}})"), Meaning::unusable);
 }

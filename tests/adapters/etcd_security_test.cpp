@@ -64,7 +64,7 @@ TEST_F(EtcdSecurity, LostTokensAreRenewed) {
   ASSERT_TRUE(put(*dcs, "/k", "1"));
   cluster.ctl({"user", "add", "other:other"});  // the revision of the user list, which tokens carry, grows
   ASSERT_TRUE(put(*dcs, "/k", "2"));
-  cluster.kill(0);  // etcd keeps tokens in memory
+  cluster.kill(0);
   cluster.start(0);
   cluster.wait_until_serving();
   const auto after = put(*dcs, "/k", "3");
@@ -75,14 +75,22 @@ TEST_F(EtcdSecurity, LostTokensAreRenewed) {
 TEST_F(EtcdSecurity, AWatchRenewsItsToken) {
   EtcdCluster cluster;
   cluster.enable_authentication("secret");
+  const auto make_user = [&] {
+    cluster.ctl({"user", "add", "app:secret"});
+    cluster.ctl({"user", "grant-role", "app", "root"});
+  };
+  make_user();
+  TcpProxy proxy(runtime_, cluster.client_port(0));
+  auto config = as(cluster, "app", "secret");
+  config.hosts = {{"127.0.0.1", proxy.port()}};
+  auto watcher = connect(config);
   auto writer = connect(as(cluster, "root", "secret"));
-  auto watcher = connect(as(cluster, "root", "secret"));
   const auto start = put(*writer, "/k", "0");
   auto watch = watcher->watch("/", *start);
   EXPECT_EQ(next_events(*watch, 1), "k=0");
-  cluster.kill(0);
-  cluster.start(0);
-  cluster.wait_until_serving();
+  cluster.ctl({"user", "delete", "app"});  // with its tokens
+  make_user();
+  proxy.cut();
   ASSERT_TRUE(put(*writer, "/k", "1"));
   EXPECT_EQ(next_events(*watch, 1), "k=1");
 }
