@@ -80,7 +80,7 @@ base::Task<std::optional<ExitReason>> Agent::tick() {
     }
     if (std::holds_alternative<ha::Exit>(decision.action)) co_return ExitReason::stopped;
     if (std::holds_alternative<ha::Refuse>(decision.action)) {
-      telemetry::critical("{}", decision.reason);
+      telemetry::critical("{} (postgresql.data_dir: {})", decision.reason, config_.postgresql.data_dir);
       co_return ExitReason::refused;
     }
     if (!fired.insert(decision.rule).second) {

@@ -39,6 +39,8 @@ base::Task<void> Agent::observe() {
   auto [snapshot, instance] =
       co_await base::both(world_.clock.executor(), world_.dcs.read(keys_.prefix(), etcd_deadline()),
                           world_.postgres.observe(deadline_within(kServerAnswerTime)));
+  if (!instance.status_problem.empty() && instance.status_problem != situation_.local.instance.status_problem)
+    telemetry::warning("PostgreSQL: {}", instance.status_problem);
   situation_.local.instance = std::move(instance);
   situation_.now = world_.clock.now();
   situation_.wall_time = world_.clock.wall_time();

@@ -107,12 +107,12 @@ base::Result<agent::ExitReason> run_node(const patroni::NodeConfig& config) {
   net::Runtime runtime;
   auto dcs = etcd::make_dcs(runtime, config.etcd);
   if (!dcs) return std::unexpected(dcs.error());
-  auto postgres = runtime.run_task(postgres::LocalPostgres::open(runtime, config));
-  if (!postgres) return std::unexpected(postgres.error());
   auto to_peers = client_tls(config);
   if (!to_peers) return std::unexpected(to_peers.error());
   auto from_peers = server_tls(config.restapi);
   if (!from_peers) return std::unexpected(from_peers.error());
+  auto postgres = runtime.run_task(postgres::LocalPostgres::open(runtime, config));
+  if (!postgres) return std::unexpected(postgres.error());
 
   net::HttpClient http(runtime, {.tls = *to_peers});
   agent::HttpPeers peers(http);

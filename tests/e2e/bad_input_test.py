@@ -247,7 +247,7 @@ def test_a_full_disk_while_cloning(guest):
     try:
         guest.write_config()
         guest.node.start()
-        guest.says(r"No space left on device", re.escape(str(guest.node.data)), seconds=60)
+        guest.says(r"[Nn]o space left", re.escape(str(guest.node.data)), seconds=60)
         assert guest.node.agent(), "an agent survives a full disk and tries again"
     finally:
         guest.node.kill()

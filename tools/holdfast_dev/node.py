@@ -93,6 +93,7 @@ class Node:
         running = self.agent()
         if not running or not running.signal(signal.SIGKILL):
             raise Failure(f"{self.name} has no running agent")
+        running.wait_gone(10)
 
     def freeze(self):
         process.signal_all(self.directory, signal.SIGSTOP)
