@@ -19,6 +19,26 @@ constexpr base::Duration kCurrentFor = 50ms;
 // For one round trip to a healthy etcd, when the right to run a primary has ended.
 constexpr base::Duration kLastChance = 200ms;
 
+// Nothing is written into a directory that is not, or not known to be, this cluster's.
+bool may_configure(const ha::Situation& s) {
+  const auto& instance = s.local.instance;
+  switch (instance.data) {
+    case ha::DataDirectory::foreign:
+    case ha::DataDirectory::other_major:
+    case ha::DataDirectory::unreadable:
+      return false;
+    case ha::DataDirectory::valid:
+      break;
+    default:
+      return true;
+  }
+  // Without etcd a stopped primary is not started either; a standby goes on as what it was.
+  if (!s.cluster) return instance.process != ha::Process::stopped || instance.standby_signal;
+  const auto& initialize = s.cluster->initialize;
+  return !initialize || initialize->empty() || !instance.control ||
+         instance.control->system_id == *initialize;
+}
+
 }  // namespace
 
 // A primary must know by the end of its right whether it is still leader; after it, in no time.
@@ -78,6 +98,7 @@ void Agent::fold_snapshot(const base::Result<ports::DcsSnapshot>& snapshot) {
 // Dynamic configuration reaches PostgreSQL here; until a cluster exists, what it will be bootstrapped with
 // does.
 base::Task<void> Agent::apply_config() {
+  if (!may_configure(situation_)) co_return;
   const bool unreadable = contents_.view.has_config && !contents_.config;
   if (applied_ && (!situation_.cluster || unreadable)) co_return;
   const auto& dynamic = contents_.config ? *contents_.config : config_.bootstrap.dcs;

@@ -86,8 +86,9 @@ base::Result<net::TlsContext> client_tls(const patroni::NodeConfig& config) {
   const auto& files = config.ctl.files;
   const bool own = files.cert.empty();
   return net::make_tls_context(
-      net::TlsClientOptions{.ca = files.cacert.empty() ? net::TlsFile{config.restapi.cafile, "restapi.cafile"}
-                                                       : net::TlsFile{files.cacert, "ctl.cacert"},
+      net::TlsClientOptions{.ca = files.cacert.empty() || files.cacert == config.restapi.cafile
+                                      ? net::TlsFile{config.restapi.cafile, "restapi.cafile"}
+                                      : net::TlsFile{files.cacert, "ctl.cacert"},
                             .certificate = own ? net::TlsFile{config.restapi.certfile, "restapi.certfile"}
                                                : net::TlsFile{files.cert, "ctl.certfile"},
                             .key = own ? net::TlsFile{config.restapi.keyfile, "restapi.keyfile"}
@@ -107,10 +108,10 @@ base::Result<agent::ExitReason> run_node(const patroni::NodeConfig& config) {
   net::Runtime runtime;
   auto dcs = etcd::make_dcs(runtime, config.etcd);
   if (!dcs) return std::unexpected(dcs.error());
-  auto to_peers = client_tls(config);
-  if (!to_peers) return std::unexpected(to_peers.error());
   auto from_peers = server_tls(config.restapi);
   if (!from_peers) return std::unexpected(from_peers.error());
+  auto to_peers = client_tls(config);
+  if (!to_peers) return std::unexpected(to_peers.error());
   auto postgres = runtime.run_task(postgres::LocalPostgres::open(runtime, config));
   if (!postgres) return std::unexpected(postgres.error());
 
