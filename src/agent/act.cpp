@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "agent/agent.hpp"
+#include "ha/candidate.hpp"
 #include "ha/rules.hpp"
 #include "telemetry/log.hpp"
 
@@ -16,6 +17,9 @@ using ports::Put;
 constexpr base::Duration kQuickCallTime = 2s;
 // A peer that does not answer in this time takes no part in the race; it delays every failover by as much.
 constexpr base::Duration kPeerAnswerTime = 1s;
+// The last leader's entry went with its lease. If it lives it answers in milliseconds; if not, failover
+// waits.
+constexpr base::Duration kLostLeaderAnswerTime = 300ms;
 constexpr base::Duration kInspectTime = 5s;  // includes reading our own WAL to its end
 constexpr double kReportedShare = 0.1;       // of a job's progress, in the log
 
@@ -45,7 +49,10 @@ base::Instant Agent::quick_deadline() const { return deadline_within(kQuickCallT
 
 base::Task<bool> Agent::commit(std::string doing, ports::Transaction transaction) {
   const auto done = co_await world_.dcs.commit(std::move(transaction), etcd_deadline());
-  if (!done) telemetry::warning("{}: {}", doing, done.error().message);
+  if (!done) {
+    telemetry::warning("{}: {}", doing, done.error().message);
+    if (done.error().kind == base::ErrorKind::lease_lost) situation_.local.lease.reset();
+  }
   co_return done.has_value();
 }
 
@@ -122,10 +129,11 @@ static base::Task<NamedReport> ask(ports::Peers& peers, ha::MemberName name, std
 
 base::Task<void> Agent::carry_out(ha::PollPeers) {
   std::vector<base::Task<NamedReport>> questions;
-  const auto deadline = world_.clock.now() + kPeerAnswerTime;
-  for (const auto& member : situation_.cluster->members)
-    if (member.name != config_.name && !member.api_url.empty())
-      questions.push_back(ask(world_.peers, member.name, member.api_url, deadline));
+  for (const auto& peer : ha::peers_to_ask(situation_)) {
+    if (peer.api_url.empty()) continue;
+    const auto patience = situation_.cluster->member(peer.name) ? kPeerAnswerTime : kLostLeaderAnswerTime;
+    questions.push_back(ask(world_.peers, peer.name, peer.api_url, world_.clock.now() + patience));
+  }
   const auto answers = co_await base::all_of(world_.clock.executor(), std::move(questions));
   situation_.peers = ha::PeerReports(answers.begin(), answers.end());
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "ha/rules.hpp"
+
 namespace holdfast::ha {
 namespace {
 
@@ -32,11 +34,15 @@ bool sync_set_binds(const Situation& s) {
          !s.cluster->sync->leader.empty();
 }
 
-bool electable(const Situation& s, std::string_view name) {
-  if (name == s.local.name && s.local.tags.nofailover) return false;
-  if (const auto* member = s.cluster ? s.cluster->member(name) : nullptr; member && member->tags.nofailover)
-    return false;
+bool has_every_commit(const Situation& s, std::string_view name) {
   return !sync_set_binds(s) || s.cluster->sync->includes(name);
+}
+
+bool electable(const Situation& s, std::string_view name) {
+  const auto* member = s.cluster ? s.cluster->member(name) : nullptr;
+  const bool nofailover = name == s.local.name ? s.local.tags.nofailover && !runs_primary(s.local)
+                                               : member && member->tags.nofailover;
+  return !nofailover && has_every_commit(s, name);
 }
 
 std::optional<MemberName> lossless_candidate(const Situation& s) {
@@ -48,6 +54,15 @@ std::optional<MemberName> lossless_candidate(const Situation& s) {
       return member.name;
   }
   return std::nullopt;
+}
+
+std::vector<Member> peers_to_ask(const Situation& s) {
+  std::vector<Member> peers;
+  for (const auto& member : s.cluster->members)
+    if (member.name != s.local.name) peers.push_back(member);
+  const auto& last = s.local.memory.last_leader;
+  if (last && !s.cluster->member(last->name)) peers.push_back(*last);
+  return peers;
 }
 
 SwitchoverCheck check_switchover(const Situation& s, const FailoverRequest& request) {

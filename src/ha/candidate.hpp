@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "ha/situation.hpp"
 
@@ -13,10 +14,16 @@ namespace holdfast::ha {
 // key, nothing was promised yet, and the rules of asynchronous replication hold.
 bool sync_set_binds(const Situation& situation);
 
+bool has_every_commit(const Situation& situation, std::string_view member);
+
+// The tag nofailover keeps a standby from the leader key, not a primary from taking its own back.
 bool electable(const Situation& situation, std::string_view member);
 
 // A synchronous standby that was healthy when it last said something; never this node.
 std::optional<MemberName> lossless_candidate(const Situation& situation);
+
+// Whom to ask how far they are: the other members, and who led last, even if its entry is gone.
+std::vector<Member> peers_to_ask(const Situation& situation);
 
 // Whether a switchover asked of the present leader (this node) can be carried out, and who would take over.
 struct SwitchoverCheck {

@@ -19,10 +19,20 @@ void fold_since(std::optional<base::Instant>& since, bool holds, base::Instant n
 
 void fold_right(Situation& s) {
   if (!s.cluster) return;  // etcd is silent: what was true stays true until it runs out
-  if (!leads_by_own_lease(s))
-    s.local.right_until.reset();
-  else
+  if (leads_by_own_lease(s))
     s.local.right_until = right_until(*s.local.lease);
+  else if (s.cluster
+               ->leader)  // otherwise the key went before its time, and may be taken back (race.take_back)
+    s.local.right_until.reset();
+}
+
+void fold_last_leader(Situation& s) {
+  if (!s.cluster || !s.cluster->leader) return;
+  const auto* leader = s.cluster->member(s.cluster->leader->name);
+  if (is_leader(s))
+    s.local.memory.last_leader.reset();
+  else if (leader)
+    s.local.memory.last_leader = *leader;
 }
 
 }  // namespace
@@ -31,6 +41,7 @@ void fold_observation(Situation& s) {
   auto& memory = s.local.memory;
   const auto& status = s.local.instance.status;
   fold_right(s);
+  fold_last_leader(s);
   if (s.cluster) fold_since(memory.leaderless_since, !s.cluster->leader, s.now);
   if (status) {
     fold_since(memory.not_streaming_since, status->in_recovery && !status->receiver_streaming, s.now);

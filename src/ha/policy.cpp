@@ -72,6 +72,11 @@ bool may_accept_writes(const LocalState& local) {
   return instance.status ? !instance.status->in_recovery : !instance.standby_signal;
 }
 
+bool runs_primary(const LocalState& local) {
+  return local.instance.process != Process::stopped && local.instance.status &&
+         !local.instance.status->in_recovery;
+}
+
 bool is_leader(const Situation& s) { return s.cluster && s.cluster->led_by(s.local.name); }
 
 bool leads_by_own_lease(const Situation& s) {

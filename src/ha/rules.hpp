@@ -25,6 +25,9 @@ std::span<const Rule> replica_rules();
 // PostgreSQL runs here and is, or may at any moment become, a server that accepts writes.
 bool may_accept_writes(const LocalState& local);
 
+// PostgreSQL runs here and says that it is a primary.
+bool runs_primary(const LocalState& local);
+
 bool is_leader(const Situation& situation);           // etcd says that the leader key is ours
 bool leads_by_own_lease(const Situation& situation);  // and it hangs on our present lease
 

@@ -32,9 +32,17 @@ Verdict no_lease(const Situation& s) {
   return keep_waiting(s, "no lease to put the leader key on");
 }
 
+bool standby_races(const Situation& s) { return no_leader(s) && !runs_primary(s.local); }
+
+// For those who must leave the key to another. A standby waits; a primary must not go on without the key.
+Proposal give_way(const Situation& s, std::string reason, base::Duration at_most = 1s) {
+  if (runs_primary(s.local)) return {StopPostgres{.immediate = true}, std::move(reason)};
+  return keep_waiting(s, std::move(reason), at_most);
+}
+
 Verdict promotion_failed(const Situation& s) {
   const auto until = backing_off(s, JobKind::promote);
-  if (!no_leader(s) || !until) return std::nullopt;
+  if (!standby_races(s) || !until) return std::nullopt;
   return Proposal{Wait{std::min(*until, next_look(s))}, "our promotion failed a moment ago"};
 }
 
@@ -47,9 +55,24 @@ Verdict not_electable(const Situation& s) {
                                         sync_set_binds(s) ? s.cluster->sync->leader : "the leader"));
 }
 
+bool behind_history(const Situation& s) {
+  return !s.cluster->history.empty() && s.local.instance.status->timeline <= s.cluster->history.back();
+}
+
+// Our key went before its time: its lease was revoked, or etcd lost it. Until our right ends nobody can have
+// led but in these very moments, so nobody is asked: whoever is quicker must not become a second primary.
+Verdict take_back(const Situation& s) {
+  const auto& right = s.local.right_until;
+  if (!no_leader(s) || !runs_primary(s.local) || !right || s.now >= *right || behind_history(s))
+    return std::nullopt;
+  return Proposal{
+      AcquireLeaderKey{s.cluster->sync ? s.cluster->sync->mod_revision : 0},
+      fmt::format("the leader key is gone, {} before our right ends", base::to_string(*right - s.now))};
+}
+
 Verdict poll_peers(const Situation& s) {
   if (!no_leader(s) || s.peers) return std::nullopt;
-  return Proposal{PollPeers{}, fmt::format("no leader; {} members to ask", s.cluster->members.size())};
+  return Proposal{PollPeers{}, fmt::format("no leader; {} others to ask", peers_to_ask(s).size())};
 }
 
 const PeerStatus* report_of(const Situation& s, const MemberName& name) {
@@ -59,7 +82,7 @@ const PeerStatus* report_of(const Situation& s, const MemberName& name) {
 }
 
 Verdict leave_to_candidate(const Situation& s) {
-  if (!no_leader(s) || !s.cluster->failover || !s.cluster->failover->candidate) return std::nullopt;
+  if (!standby_races(s) || !s.cluster->failover || !s.cluster->failover->candidate) return std::nullopt;
   const auto& candidate = *s.cluster->failover->candidate;
   if (candidate == s.local.name || patience_over(s, s.settings.ttl)) return std::nullopt;
   const auto* report = report_of(s, candidate);
@@ -69,7 +92,7 @@ Verdict leave_to_candidate(const Situation& s) {
 
 // A switchover names who steps down: that node does not take the key back while another can have it.
 Verdict stepped_down(const Situation& s) {
-  if (!no_leader(s) || !s.cluster->failover || s.cluster->failover->leader != s.local.name)
+  if (!standby_races(s) || !s.cluster->failover || s.cluster->failover->leader != s.local.name)
     return std::nullopt;
   if (s.cluster->failover->scheduled_at && *s.cluster->failover->scheduled_at > s.wall_time)
     return std::nullopt;
@@ -78,9 +101,9 @@ Verdict stepped_down(const Situation& s) {
 }
 
 Verdict primary_is_alive(const Situation& s) {
-  if (!no_leader(s) || !s.peers || patience_over(s, s.settings.ttl)) return std::nullopt;
+  if (!standby_races(s) || !s.peers || patience_over(s, s.settings.ttl)) return std::nullopt;
   for (const auto& [name, report] : *s.peers) {
-    if (!report || !report->running || report->in_recovery || !electable(s, name)) continue;
+    if (!report || !report->running || report->in_recovery || !has_every_commit(s, name)) continue;
     if (report->timeline < s.local.instance.status->timeline) continue;
     return keep_waiting(s,
                         fmt::format("{} still runs as primary on timeline {} and can take the key back", name,
@@ -96,19 +119,19 @@ Verdict peer_is_ahead(const Situation& s) {
   for (const auto& [name, report] : *s.peers) {
     if (!report || !report->running || !report->dcs_reachable || !electable(s, name)) continue;
     if (std::tuple(report->timeline, report->position) <= std::tuple(own.timeline, own.position)) continue;
-    return keep_waiting(s,
-                        report->timeline > own.timeline
-                            ? fmt::format("{} is on the newer timeline {}", name, report->timeline)
-                            : fmt::format("{} is ahead by {} ({} > {})", name,
-                                          pg::bytes_text(lag_bytes(report->position, own.position)),
-                                          to_string(report->position), to_string(own.position)),
-                        200ms);
+    return give_way(s,
+                    report->timeline > own.timeline
+                        ? fmt::format("{} is on the newer timeline {}", name, report->timeline)
+                        : fmt::format("{} is ahead by {} ({} > {})", name,
+                                      pg::bytes_text(lag_bytes(report->position, own.position)),
+                                      to_string(report->position), to_string(own.position)),
+                    200ms);
   }
   return std::nullopt;
 }
 
 Verdict prefer_higher_priority(const Situation& s) {
-  if (!no_leader(s) || !s.peers || patience_over(s, 5s)) return std::nullopt;
+  if (!standby_races(s) || !s.peers || patience_over(s, 5s)) return std::nullopt;
   const auto& own = *s.local.instance.status;
   for (const auto& [name, report] : *s.peers) {
     const auto* member = s.cluster->member(name);
@@ -129,17 +152,15 @@ Verdict too_far_behind(const Situation& s) {
   const auto& own = *s.local.instance.status;
   const auto lag = lag_bytes(s.cluster->status.optime, own.position);
   if (lag <= s.settings.maximum_lag_on_failover) return std::nullopt;
-  return keep_waiting(s, fmt::format("{} behind the last leader's {}; at most {} may be lost",
-                                     pg::bytes_text(lag), to_string(s.cluster->status.optime),
-                                     pg::bytes_text(s.settings.maximum_lag_on_failover)));
+  return give_way(s, fmt::format("{} behind the last leader's {}; at most {} may be lost",
+                                 pg::bytes_text(lag), to_string(s.cluster->status.optime),
+                                 pg::bytes_text(s.settings.maximum_lag_on_failover)));
 }
 
 Verdict older_timeline(const Situation& s) {
-  if (!no_leader(s) || sync_set_binds(s) || s.cluster->history.empty()) return std::nullopt;
-  const auto newest = s.cluster->history.back() + 1;
-  if (s.local.instance.status->timeline >= newest) return std::nullopt;
-  return keep_waiting(s, fmt::format("our timeline {} is older than the cluster's {}",
-                                     s.local.instance.status->timeline, newest));
+  if (!no_leader(s) || sync_set_binds(s) || !behind_history(s)) return std::nullopt;
+  return give_way(s, fmt::format("our timeline {} is older than the cluster's {}",
+                                 s.local.instance.status->timeline, s.cluster->history.back() + 1));
 }
 
 Verdict acquire_key(const Situation& s) {
@@ -156,11 +177,13 @@ constexpr Rule kRules[] = {
     {"race.promotion_failed", "After a failed promotion, leave the key to others for a while.",
      promotion_failed},
     {"race.not_electable", "Leave the key to those who have every acknowledged commit.", not_electable},
+    {"race.take_back", "A primary whose right has not ended takes its key back at once.", take_back},
     {"race.poll_peers", "Ask the other members how far they are.", poll_peers},
     {"race.leave_to_candidate", "Leave the key to the candidate of a switchover.", leave_to_candidate},
     {"race.stepped_down", "After stepping down by request, leave the key to another.", stepped_down},
     {"race.primary_is_alive", "Let a running primary take its key back.", primary_is_alive},
-    {"race.peer_is_ahead", "Leave the key to a node with more WAL.", peer_is_ahead},
+    {"race.peer_is_ahead", "Leave the key to a node with more WAL; a primary that was overtaken ends.",
+     peer_is_ahead},
     {"race.prefer_higher_priority", "At equal WAL, leave the key to a higher failover_priority.",
      prefer_higher_priority},
     {"race.too_far_behind", "Asynchronous: do not lose more than maximum_lag_on_failover.", too_far_behind},

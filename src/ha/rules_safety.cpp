@@ -18,18 +18,27 @@ Verdict right_expired(const Situation& s) {
   if (!s.local.right_until || s.now < *s.local.right_until) return std::nullopt;
   // After a freeze etcd may answer that the key is still ours: then nobody else led in between, and one
   // renewal is tried (lease.renew). If that gets no good answer either, the lease can be anybody's the next
-  // moment.
-  if (s.cluster && !s.local.memory.lease_failed_at) return std::nullopt;
+  // moment. If the key is gone, somebody may have led and written already.
+  if (is_leader(s) && !s.local.memory.lease_failed_at) return std::nullopt;
   return end_primary(fmt::format("the right to run a primary ended {} ago and could not be renewed",
                                  base::to_string(s.now - *s.local.right_until)));
 }
 
+// Otherwise nobody can take the leader key of this cluster.
+bool cluster_is_ours(const Situation& s) {
+  const auto& control = s.local.instance.control;
+  return s.cluster->initialize && control && *s.cluster->initialize == control->system_id;
+}
+
 Verdict unproven_right(const Situation& s) {
-  if (s.cluster || !may_accept_writes(s.local) || being_ended(s) || s.local.right_until) return std::nullopt;
-  const auto patience = s.local.memory.agent_started_at + s.settings.retry_timeout;
-  if (s.now < patience) return std::nullopt;
-  return end_primary(
-      "a primary runs here, but nothing shows that it holds the leader key, and etcd cannot be reached");
+  if (!may_accept_writes(s.local) || being_ended(s) || s.local.right_until) return std::nullopt;
+  if (s.cluster && (s.cluster->leader || !cluster_is_ours(s))) return std::nullopt;
+  auto since = s.local.memory.agent_started_at;
+  if (s.cluster) since = std::max(since, s.local.memory.leaderless_since.value_or(s.now));
+  if (s.now < since + s.settings.retry_timeout) return std::nullopt;
+  return end_primary(s.cluster ? "a primary runs here without the leader key, and did not get it"
+                               : "a primary runs here, but nothing shows that it holds the leader key, and "
+                                 "etcd cannot be reached");
 }
 
 Verdict another_is_leader(const Situation& s) {
@@ -40,10 +49,10 @@ Verdict another_is_leader(const Situation& s) {
 
 Verdict unelectable_primary(const Situation& s) {
   if (!s.cluster || s.cluster->leader || !may_accept_writes(s.local) || being_ended(s)) return std::nullopt;
-  if (electable(s, s.local.name)) return std::nullopt;
+  if (has_every_commit(s, s.local.name)) return std::nullopt;
   return end_primary(
       fmt::format("the leader key is gone, and only {} or its synchronous standbys may hold it",
-                  sync_set_binds(s) ? s.cluster->sync->leader : "a member without nofailover"));
+                  s.cluster->sync->leader));
 }
 
 Verdict untouchable_data(const Situation& s) {
@@ -70,8 +79,7 @@ Verdict other_cluster(const Situation& s) {
 constexpr Rule kRules[] = {
     {"safety.right_expired", "End a primary whose right to run has ended and cannot be renewed.",
      right_expired},
-    {"safety.unproven_right", "End an adopted primary that cannot be shown to be the leader's.",
-     unproven_right},
+    {"safety.unproven_right", "End a primary that cannot be shown to be the leader's.", unproven_right},
     {"safety.another_is_leader", "End a primary when another node holds the leader key.", another_is_leader},
     {"safety.unelectable_primary", "End a primary without the key that may not take it back.",
      unelectable_primary},

@@ -55,7 +55,9 @@ struct Memory {
   // The last attempt to get or renew the lease; absent when it got a good answer.
   std::optional<base::Instant> lease_failed_at;
   std::optional<Revision> initialize_key;  // its create revision, while we hold it for our bootstrap
-  bool rewind_impossible = false;          // until the next clone
+  // Who led last, as long as it was another node. Its member entry may go with its lease while it still runs.
+  std::optional<Member> last_leader;
+  bool rewind_impossible = false;                     // until the next clone
   std::map<std::string, base::Instant> unused_slots;  // slots without a member, since when
 };
 
@@ -66,7 +68,7 @@ struct LocalState {
   Instance instance;
   std::optional<Lease> lease;
   // Until when a primary may run here: known once the leader key was seen on our lease, kept while etcd is
-  // silent, gone when etcd says that the key is not ours.
+  // silent or says that nobody has the key, gone when it has another's name, or was released.
   std::optional<base::Instant> right_until;
   std::optional<RunningJob> job;
   bool stop_requested = false;

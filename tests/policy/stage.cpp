@@ -94,6 +94,7 @@ ha::Decision Stage::tick() {
     s_.local.job = std::move(job);
   }
   if (std::holds_alternative<ha::CancelJob>(decision.action)) s_.local.job.reset();
+  if (std::holds_alternative<ha::ReleaseLeaderKey>(decision.action)) s_.local.right_until.reset();
   // The agent's tick ends with a Wait, and in the next one the peers are asked again.
   if (std::holds_alternative<ha::Wait>(decision.action)) s_.peers.reset();
   return decision;
