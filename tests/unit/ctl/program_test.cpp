@@ -1,9 +1,14 @@
 #include "ctl/program.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <fstream>
 #include <gmock/gmock.h>
 #include <map>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <thread>
+#include <unistd.h>
 
 #include "net/http_server.hpp"
 #include "net/tls.hpp"
@@ -160,6 +165,43 @@ class Member {
   std::string text_;
   std::function<void()> effect_;
   net::HttpServer server_;
+};
+
+// A member that dies after it was asked: reads a request and closes.
+class DyingMember {
+ public:
+  DyingMember() {
+    sockaddr_in address{
+        .sin_family = AF_INET, .sin_port = 0, .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
+    socklen_t size = sizeof(address);
+    auto* any = reinterpret_cast<sockaddr*>(&address);
+    EXPECT_EQ(bind(listener_, any, size), 0);
+    EXPECT_EQ(listen(listener_, 5), 0);
+    EXPECT_EQ(getsockname(listener_, any, &size), 0);
+    port_ = ntohs(address.sin_port);
+    serve_ = std::thread([this] {
+      while (true) {
+        const int peer = accept(listener_, nullptr, nullptr);
+        if (peer < 0) return;
+        char buffer[4096];
+        if (read(peer, buffer, sizeof(buffer)) > 0) ++requests;
+        close(peer);
+      }
+    });
+  }
+  ~DyingMember() {
+    shutdown(listener_, SHUT_RDWR);  // wakes accept()
+    serve_.join();
+    close(listener_);
+  }
+  std::uint16_t port() const { return port_; }
+
+  std::atomic<int> requests = 0;
+
+ private:
+  int listener_ = socket(AF_INET, SOCK_STREAM, 0);
+  std::uint16_t port_ = 0;
+  std::thread serve_;
 };
 
 TEST_F(CtlProgram, ListShowsARecordedCluster) {
@@ -374,6 +416,15 @@ TEST_F(CtlProgram, ADeadLeaderIsPassedOver) {
   EXPECT_EQ(run({"failover", "main", "--candidate", "b", "--force"}), 0) << terminal.errors;
   EXPECT_EQ(member.requests.size(), 1U);
   EXPECT_THAT(terminal.errors, HasSubstr("member a is not accessible"));
+}
+
+TEST_F(CtlProgram, ARequestThatMayHaveBeenTakenIsNotGivenToAnother) {
+  DyingMember member;
+  make_cluster(member.port());
+  EXPECT_EQ(run({"switchover", "main", "--candidate", "b", "--force"}), 1);
+  EXPECT_EQ(member.requests, 1);
+  EXPECT_THAT(terminal.errors, HasSubstr("Error: Switchover result unknown, it may still happen: "));
+  EXPECT_FALSE(store.entries.contains(keys.failover()));
 }
 
 TEST_F(CtlProgram, WithoutAnyMemberTheRequestIsLeftInEtcd) {
