@@ -17,7 +17,9 @@ Verdict cancel_stale(const Situation& s) {
 Verdict cancel_promote(const Situation& s) {
   if (!s.local.job || s.local.job->kind != JobKind::promote || !s.cluster || is_leader(s))
     return std::nullopt;
-  return Proposal{CancelJob{}, "the leader key was lost during the promotion"};
+  // Cancelling the job alone would let PostgreSQL go on and become a primary: a promotion cannot be taken
+  // back.
+  return Proposal{StopPostgres{.immediate = true}, "the leader key was lost during the promotion"};
 }
 
 Verdict wait(const Situation& s) {

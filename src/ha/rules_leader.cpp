@@ -32,7 +32,9 @@ Verdict give_up_promotion(const Situation& s) {
   const auto& failure = s.local.memory.failure;
   if (!leads_standby(s) || !failure || failure->kind != JobKind::promote || !backing_off(s, JobKind::promote))
     return std::nullopt;
-  return Proposal{ReleaseLeaderKey{}, fmt::format("the promotion failed: {}", failure->error.message)};
+  // It may still be under way, and a promotion cannot be taken back: PostgreSQL ends before the key goes.
+  return Proposal{StopPostgres{.immediate = true},
+                  fmt::format("the promotion failed: {}", failure->error.message)};
 }
 
 // Whoever it names besides this leader must confirm every commit. Before the promotion nobody does, not even
@@ -159,7 +161,8 @@ Verdict wait(const Situation& s) {
 }
 
 constexpr Rule kRules[] = {
-    {"leader.give_up_promotion", "Release the key when the promotion failed.", give_up_promotion},
+    {"leader.give_up_promotion",
+     "Stop PostgreSQL when its promotion failed; the key follows when it has stopped.", give_up_promotion},
     {"leader.claim_sync_state", "Before promoting or accepting writes, /sync must be this leader's.",
      claim_sync_state},
     {"leader.reset_sync_names", "Before promoting, forget whom commits waited for.", reset_sync_names},

@@ -119,6 +119,8 @@ Verdict peer_is_ahead(const Situation& s) {
   for (const auto& [name, report] : *s.peers) {
     if (!report || !report->running || !report->dcs_reachable || !electable(s, name)) continue;
     if (std::tuple(report->timeline, report->position) <= std::tuple(own.timeline, own.position)) continue;
+    // It has received what we wrote since we looked at ourselves.
+    if (!own.in_recovery && report->in_recovery && report->timeline == own.timeline) continue;
     return give_way(s,
                     report->timeline > own.timeline
                         ? fmt::format("{} is on the newer timeline {}", name, report->timeline)

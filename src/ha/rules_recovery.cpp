@@ -39,6 +39,12 @@ Verdict give_key_away(const Situation& s) {
                   fmt::format("PostgreSQL ended, and {} has every acknowledged commit", *candidate)};
 }
 
+Verdict give_up_promotion(const Situation& s) {
+  const auto& failure = s.local.memory.failure;
+  if (!stopped_with_data(s) || !is_leader(s) || !backing_off(s, JobKind::promote)) return std::nullopt;
+  return Proposal{ReleaseLeaderKey{}, fmt::format("the promotion failed: {}", failure->error.message)};
+}
+
 Verdict give_up_starting(const Situation& s) {
   if (!stopped_with_data(s) || !is_leader(s)) return std::nullopt;
   const auto& failure = s.local.memory.failure;
@@ -164,6 +170,7 @@ constexpr Rule kRules[] = {
     {"recovery.hand_over_key", "PostgreSQL stopped for a switchover: release the key.", hand_over_key},
     {"recovery.give_key_away", "The primary died and a standby has every commit: release the key.",
      give_key_away},
+    {"recovery.give_up_promotion", "Stopped after a failed promotion: release the key.", give_up_promotion},
     {"recovery.give_up_starting", "Release the key when PostgreSQL does not start.", give_up_starting},
     {"recovery.release_unusable", "Release the key when the data cannot be started.", release_unusable},
     {"recovery.back_off", "Pause after a failed start.", back_off},

@@ -99,12 +99,13 @@ void tell_unused_rules(const std::map<std::string, std::uint64_t, std::less<>>& 
 int run_many(const Options& options) {
   const auto began = std::chrono::steady_clock::now();
   std::map<std::string, std::uint64_t, std::less<>> decisions;
-  std::uint64_t failed = 0, acknowledged = 0, lost = 0;
+  std::uint64_t failed = 0, acknowledged = 0, lost = 0, forked = 0;
   for (auto seed = options.from; seed < options.from + options.seeds; ++seed) {
     const auto result = sim::run_seed(seed);
     for (const auto& [rule, count] : result.decisions) decisions[rule] += count;
     acknowledged += result.acknowledged;
     lost += result.lost;
+    forked += result.forked ? 1 : 0;
     if (!result.violation) continue;
     if (failed++ == 0) {
       tell_failure(result);
@@ -116,6 +117,7 @@ int run_many(const Options& options) {
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
   fmt::print("{} seeds in {:.1f} s: {} failed; {} commits acknowledged, {} of asynchronous clusters lost\n",
              options.seeds, took.count(), failed, acknowledged, lost);
+  if (forked > 0) fmt::print("{} asynchronous runs ended early: two timelines got the same number\n", forked);
   tell_unused_rules(decisions);
   return failed == 0 ? 0 : 1;
 }

@@ -48,6 +48,7 @@ void Client::next_soon() {
 }
 
 void Client::act() {
+  if (resting_) return;
   if (host_ == nullptr) return next_soon();
   if (watch_ && last_acknowledged_ != 0 && chance_.chance(0.2)) return read_own(*host_);
   write(*host_);

@@ -23,6 +23,7 @@ class Client {
 
   Place place() const { return place_; }
   const ClientCounts& counts() const { return counts_; }
+  void rest() { resting_ = true; }  // nothing new is written
 
  private:
   void watch(Etcd& etcd);
@@ -43,6 +44,7 @@ class Client {
   CommitId next_id_;
   CommitId pending_ = 0;
   CommitId last_acknowledged_ = 0;
+  bool resting_ = false;
   ClientCounts counts_;
   Timer next_, patience_, rewatch_;
   std::shared_ptr<Client*> self_;  // answers that arrive late find nobody

@@ -39,7 +39,7 @@ Cluster::Cluster(const Scenario& scenario, std::span<const ha::Rule> rules, Stor
     if (!its.agent || host.agent_gate.frozen()) return std::nullopt;
     return now() - std::max(its.in_charge_since, its.agent->started());
   };
-  judge_.preside(std::make_unique<Facts>(Facts{scenario_, site_, etcd_, uptime, {}, {}}));
+  judge_.preside(std::make_unique<Facts>(Facts{scenario_, site_, etcd_, uptime, {}, {}, {}}));
   etcd_.on_change([this](const auto& event) { judge_.etcd_changed(event); });
   for (std::size_t i = 0; i < scenario.nodes; ++i) {
     auto& host = *site_.hosts.emplace_back(
@@ -58,9 +58,9 @@ Cluster::Cluster(const Scenario& scenario, std::span<const ha::Rule> rules, Stor
 
 bool Cluster::run_for(Duration time) {
   const auto end = now() + time;
-  while (!judge_.violation() && physics_.time.run_one(end)) {
+  while (!judge_.violation() && !judge_.forked() && physics_.time.run_one(end)) {
   }
-  return !judge_.violation();
+  return !judge_.violation() && !judge_.forked();
 }
 
 patroni::NodeConfig Cluster::config_of(const Host& host) const {
@@ -181,8 +181,7 @@ std::string Cluster::what_is_missing() const {
   std::size_t streaming = 0;
   for (const auto& host : site_.hosts) {
     if (host.get() == leader) continue;
-    if (!host->server || !host->server->ready() || !host->server->in_recovery() ||
-        !host->server->receiver_streaming())
+    if (!host->server || !host->server->ready() || !host->server->in_recovery() || !host->server->receives())
       return fmt::format("{} does not stream", host->name);
     if (host->data.upstream->name != leader->name)
       return fmt::format("{} streams from {}", host->name, host->data.upstream->name);

@@ -236,6 +236,8 @@ Faults::Effect Faults::on_etcd(FaultKind kind) {
       return {"etcd compacts its history", {}};
     case FaultKind::lease_lost:
       etcd->lose_leases("/service/sim/leader");
+      cluster_.judge().facts().promise_broken_until =
+          cluster_.now() + std::chrono::seconds(cluster_.scenario().ttl);
       return {"the lease of the leader key is lost", {}};
     default:
       return {};

@@ -46,6 +46,7 @@ class OneWriter final : public Invariant {
   }
   Verdict two_in_charge(const Facts& facts) const {
     std::string first;
+    if (facts.site.physics.time.now() < facts.promise_broken_until) return {};
     for (const auto& host : facts.site.hosts) {
       if (!host->server || !host->server->accepts_writes() || host->postgres_gate.frozen()) continue;
       const auto uptime = facts.agent_uptime(*host);
@@ -173,7 +174,12 @@ std::string Facts::leader() const {
 }
 
 void Judge::report(std::string_view invariant, std::string what) {
-  if (violation_) return;
+  if (violation_ || forked_) return;
+  if (invariant == "one history" && !facts_->scenario.synchronous) {
+    story_.tell("judge", "two timelines have the same number: {}", what);
+    forked_ = true;
+    return;
+  }
   story_.tell("judge", "{}: {}", invariant, what);
   violation_ = {std::string(invariant), std::move(what)};
 }

@@ -27,6 +27,9 @@ struct Facts {
 
   std::map<CommitId, WalRecord> acknowledged;
   std::optional<WalRecord> newest_acknowledged;
+  // A lease that etcd ends early, against its promise, leaves its owner with a right that another may get
+  // too.
+  Moment promise_broken_until{};
 
   std::optional<ha::SyncState> sync_state() const;
   std::string leader() const;  // the holder of the leader key; empty: none
@@ -60,6 +63,9 @@ class Judge final : public Witness {
   Facts& facts() { return *facts_; }
 
   const std::optional<Violation>& violation() const { return violation_; }
+  // Asynchronous only: two nodes were promoted from the same timeline without knowing of one another, and
+  // PostgreSQL gave both new timelines the same number. What follows from there can be judged no more.
+  bool forked() const { return forked_; }
   void report(std::string_view invariant, std::string what);  // the first counts
 
   void accepts_writes(std::string_view host) override;
@@ -81,6 +87,7 @@ class Judge final : public Witness {
   std::vector<std::unique_ptr<Invariant>> invariants_;
   std::unique_ptr<Facts> facts_;
   std::optional<Violation> violation_;
+  bool forked_ = false;
 };
 
 }  // namespace holdfast::sim

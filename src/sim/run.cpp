@@ -13,6 +13,7 @@ constexpr Duration kToBootstrap = 25s;
 constexpr Duration kRound = 250ms;
 constexpr Duration kWholeFor = 2s;  // wholeness that does not last is none
 constexpr Duration kToWrite = 10s;
+constexpr Duration kToReplicate = 7s;  // longer than clients wait for an answer
 
 std::uint64_t acknowledged(const Cluster& cluster) {
   std::uint64_t sum = 0;
@@ -54,7 +55,9 @@ void run_phases(Cluster& cluster, RunResult& result) {
   const auto healed = cluster.now();
   if (!becomes_whole(cluster, scenario.healing_bound)) return;
   result.healed_after = cluster.now() - healed;
-  if (!writes_again(cluster) || !becomes_whole(cluster, scenario.healing_bound)) return;
+  if (!writes_again(cluster)) return;
+  for (const auto& client : cluster.clients()) client->rest();
+  if (!cluster.run_for(kToReplicate) || !becomes_whole(cluster, scenario.healing_bound)) return;
   cluster.judge().healed();
 }
 
@@ -64,6 +67,7 @@ RunResult run_seed(std::uint64_t seed, std::span<const ha::Rule> rules, Story::R
   Cluster cluster(Scenario::of(seed), rules, std::move(reader));
   RunResult result{.seed = seed};
   run_phases(cluster, result);
+  result.forked = cluster.judge().forked();
   result.violation = cluster.judge().violation();
   result.fingerprint = cluster.physics().story.fingerprint();
   result.events = cluster.physics().time.events();

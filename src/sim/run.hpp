@@ -21,6 +21,7 @@ struct RunResult {
   std::uint64_t acknowledged = 0, unknown = 0;  // commits, as the clients know
   std::uint64_t lost = 0;                       // asynchronous: acknowledged, and gone in the end
   std::uint64_t events = 0;
+  bool forked = false;  // see Judge
   Duration healed_after{};
   std::map<std::string, std::uint64_t, std::less<>> decisions;  // how often each rule decided
 };

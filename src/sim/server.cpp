@@ -9,6 +9,10 @@ namespace {
 constexpr std::uint64_t kCheckpointRecord = 120;  // bytes
 constexpr std::uint64_t kEndOfRecoveryRecord = 50;
 
+// How long a process may take to notice a reload. PostgreSQL gives no bound (a starved walsender, a
+// checkpointer that is busy with fsync): this is what the policy reckons with.
+constexpr Duration kLongestReload = 90ms;
+
 }  // namespace
 
 void Server::start(Site& site, Host& host) {
@@ -156,7 +160,8 @@ void Server::end(bool orderly, bool power_lost) {
 // ---------------------------------------------------------------------------------------------------------
 
 void Server::commit(CommitId id, CommitAnswer answer) {
-  if (!accepts_writes()) return answer(CommitOutcome::refused);
+  // A cluster that is not announced yet has no users but our own.
+  if (!accepts_writes() || host_.data.kind != ha::DataDirectory::valid) return answer(CommitOutcome::refused);
   const auto& last = unflushed_.empty() ? host_.data.wal.last() : unflushed_.back().record;
   const auto size = static_cast<std::uint64_t>(chance_.between(80, 400));
   unflushed_.push_back({next_record(last, last.timeline, size, id, origin_), std::move(answer)});
@@ -196,9 +201,10 @@ void Server::answer_waiting() {
 // waits at all), and each walsender (which decides whom it releases).
 void Server::reload() {
   load_ = site_.physics.time.after(
-      draw(500us, 3ms), [this] { session_names_ = host_.data.sync_names; }, &host_.postgres_gate);
+      chance_.between(Duration(500us), Duration(3ms)), [this] { session_names_ = host_.data.sync_names; },
+      &host_.postgres_gate);
   load_defined_ = site_.physics.time.after(
-      draw(500us, 50ms),
+      chance_.between(Duration(500us), kLongestReload),
       [this] {
         const auto self = shared_from_this();
         sync_defined_ = parse_sync_names(host_.data.sync_names).value_or(SyncNames{}).defined();
@@ -208,7 +214,7 @@ void Server::reload() {
   load_senders_.clear();
   for (const auto& sender : senders_) {
     load_senders_.push_back(site_.physics.time.after(
-        draw(500us, 100ms),
+        chance_.between(Duration(500us), kLongestReload),
         [weak = std::weak_ptr(sender)] {
           if (const auto stream = weak.lock()) stream->read_configuration();
         },
@@ -247,7 +253,7 @@ void Server::standby_acknowledged(const WalStream& stream) {
 }
 
 bool Server::could_acknowledge() const {
-  if (!accepts_writes()) return false;
+  if (!accepts_writes() || host_.data.kind != ha::DataDirectory::valid) return false;
   if (!sync_defined_) return true;
   std::vector<SyncCandidate> candidates;
   for (const auto& sender : senders_) {

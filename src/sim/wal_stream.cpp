@@ -87,7 +87,7 @@ void WalStream::to_receiver(std::optional<Packet> packet) {
 
 void WalStream::arrive_at_receiver(const std::optional<Packet>& packet) {
   if (receiver_ == nullptr) {
-    to_sender(std::nullopt);  // a connection reset
+    if (packet) to_sender(std::nullopt);  // a connection reset
     return;
   }
   receiver_heard_ = site_.physics.time.now();
@@ -110,7 +110,10 @@ void WalStream::to_sender(std::optional<std::pair<pg::Lsn, pg::Lsn>> positions) 
 }
 
 void WalStream::arrive_at_sender(const std::optional<std::pair<pg::Lsn, pg::Lsn>>& positions) {
-  if (sender_ == nullptr) return;
+  if (sender_ == nullptr) {
+    if (positions) to_receiver(std::nullopt);  // a connection reset
+    return;
+  }
   sender_heard_ = site_.physics.time.now();
   if (!positions) {
     auto* sender = std::exchange(sender_, nullptr);

@@ -428,7 +428,7 @@ void Stage::job(Words& words) {
   const auto job = *local.job;
   if (words.take("done")) {
     local.job.reset();
-    ha::fold_job_success(local.memory, job, situation_.now);
+    ha::fold_job_success(local.memory, job, s_.now);
   } else if (words.take("failed")) {
     const auto kind = words.take("refused") ? base::ErrorKind::refused : base::ErrorKind::failed;
     local.job.reset();
