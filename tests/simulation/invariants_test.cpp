@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <gtest/gtest.h>
-#include <set>
+#include <string_view>
 
 #include "ha/rules.hpp"
 #include "sim/mutation.hpp"
@@ -13,15 +13,15 @@
 namespace holdfast::sim {
 namespace {
 
-// The invariants that `table` breaks in these seeds.
-std::set<std::string> broken_by(const std::vector<ha::Rule>& table, std::uint64_t first, std::uint64_t last) {
+// Whether one of the seeds up to `last` breaks `invariant` (empty: any of them). A wrong policy can be slow
+// to watch: the first seed that does is enough.
+bool breaks(const std::vector<ha::Rule>& table, std::uint64_t last, std::string_view invariant = {}) {
   telemetry::set_log_level(telemetry::Level::off);
-  std::set<std::string> broken;
-  for (auto seed = first; seed <= last; ++seed) {
-    if (const auto result = run_seed(seed, table); result.violation)
-      broken.insert(result.violation->invariant);
+  for (std::uint64_t seed = 1; seed <= last; ++seed) {
+    const auto violation = run_seed(seed, table).violation;
+    if (violation && (invariant.empty() || violation->invariant == invariant)) return true;
   }
-  return broken;
+  return false;
 }
 
 std::optional<ha::Proposal> promote_without_the_key(const ha::Situation& s) {
@@ -34,15 +34,15 @@ TEST(Invariants, CatchAPromotionWithoutTheKey) {
   auto table = rules_without("none");
   table.insert(table.begin(),
                ha::Rule{"wrong.promote", "Promotes without the leader key.", promote_without_the_key});
-  EXPECT_FALSE(broken_by(table, 1, 40).empty());
+  EXPECT_TRUE(breaks(table, 40));
 }
 
 TEST(Invariants, CatchAnElectionOutsideOfTheSynchronousSet) {
-  EXPECT_FALSE(broken_by(rules_without("race.not_electable"), 1, 100).empty());
+  EXPECT_TRUE(breaks(rules_without("race.not_electable"), 100));
 }
 
 TEST(Invariants, CatchALeaderThatNeverPromotes) {
-  EXPECT_EQ(broken_by(rules_without("leader.promote"), 1, 10), std::set<std::string>{"liveness"});
+  EXPECT_TRUE(breaks(rules_without("leader.promote"), 10, "liveness"));
 }
 
 // Widens before everything is confirmed: what plan_sync's barrier prevents.
@@ -62,7 +62,7 @@ TEST(Invariants, CatchAWideningTooEarly) {
   auto table = rules_without("none");
   const auto leader = std::ranges::find(table, "leader.claim_sync_state", &ha::Rule::id);
   table.insert(leader, ha::Rule{"wrong.widen", "Makes whoever streams electable.", widen_at_once});
-  EXPECT_TRUE(broken_by(table, 1, 40).contains("sync order"));
+  EXPECT_TRUE(breaks(table, 40, "sync order"));
 }
 
 struct JudgeTest : testing::Test {
