@@ -62,7 +62,7 @@ TEST(SeedsTogether, DoSomethingWorthWatching) {
     clones += count("bootstrap.clone");
   }
   EXPECT_GT(acknowledged, 2000u);
-  EXPECT_GT(promotions, 20u);
+  EXPECT_GT(promotions, 10u);  // a leader whose lease is lost takes its key back, so not every fault is one
   EXPECT_GT(rewinds, 2u);
   EXPECT_GT(clones, 20u);
 }
