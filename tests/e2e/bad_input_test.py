@@ -5,8 +5,10 @@ import re
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from conftest import BINARY, STACK
@@ -32,15 +34,23 @@ def refused(role, file):
 
 
 @pytest.fixture
-def node_file(tmp_path):
+def place():
+    """A directory that the user who runs PostgreSQL can enter, other than pytest's own."""
+    with tempfile.TemporaryDirectory(prefix="holdfast-bad-") as path:
+        Path(path).chmod(0o755)
+        yield Path(path)
+
+
+@pytest.fixture
+def node_file(place):
     """Writes a node's file, changed by the test; nothing in it is in use."""
     numbers = ports.free_ports(14)
     spec = config.Spec(ports=ports.ports_from(numbers), passwords=config.new_passwords())
 
     def write(change=lambda text: text, adjust=lambda node: None):
-        node = config.node_config(spec, 1, tmp_path / "node1", tmp_path)
+        node = config.node_config(spec, 1, place / "node1", place)
         adjust(node)
-        file = tmp_path / "node1.yml"
+        file = place / "node1.yml"
         file.write_text(change(config.as_yaml(node)))
         return file
 
@@ -77,9 +87,9 @@ def test_a_file_that_is_not_there(tmp_path):
 
 
 @pytest.mark.parametrize("key", ["certfile", "cafile"])
-def test_a_certificate_that_cannot_be_read(node_file, tmp_path, key):
-    certificate, private_key = make_certificate(tmp_path)
-    missing = tmp_path / "missing.pem"
+def test_a_certificate_that_cannot_be_read(node_file, place, key):
+    certificate, private_key = make_certificate(place)
+    missing = place / "missing.pem"
 
     def adjust(node):
         node["restapi"] |= {"certfile": str(certificate), "keyfile": str(private_key), key: str(missing)}
@@ -87,8 +97,8 @@ def test_a_certificate_that_cannot_be_read(node_file, tmp_path, key):
     assert str(missing) in said and f"restapi.{key}" in said
 
 
-def test_a_certificate_that_is_none(node_file, tmp_path):
-    garbage = tmp_path / "garbage.pem"
+def test_a_certificate_that_is_none(node_file, place):
+    garbage = place / "garbage.pem"
     garbage.write_text("this is no certificate\n")
 
     def adjust(node):
@@ -288,7 +298,7 @@ def send_and_close(port, payload):
             connection.shutdown(socket.SHUT_WR)
             while connection.recv(65536):
                 pass
-        except (ConnectionError, TimeoutError):
+        except OSError:  # closed meanwhile, as it should be
             pass
 
 
