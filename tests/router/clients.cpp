@@ -27,20 +27,45 @@ PqClient::PqClient(std::uint16_t port, const std::string& more)
               fmt::format("host=127.0.0.1 port={} dbname=postgres user=postgres connect_timeout=60 {}", port,
                           more)
                   .c_str()),
-          &PQfinish) {}
+          &PQfinish) {
+  PQsetNoticeReceiver(connection_.get(), keep_farewell, this);
+}
+
+void PqClient::keep_farewell(void* client, const PGresult* notice) {
+  const auto* severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+  if (severity && severity == std::string_view("FATAL"))
+    static_cast<PqClient*>(client)->farewell_ = error_of(notice);
+}
+
+std::string PqClient::farewell(std::chrono::milliseconds patience) {
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  while (farewell_.empty()) {
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    pollfd waiting{PQsocket(connection_.get()), POLLIN, 0};
+    if (left <= 0ms || poll(&waiting, 1, static_cast<int>(left.count())) != 1) break;
+    const bool open = PQconsumeInput(connection_.get()) == 1;
+    (void)PQisBusy(connection_.get());  // looks at what has come
+    if (!open) break;
+  }
+  return farewell_;
+}
+
+std::string PqClient::error_of(const PGresult* result) {
+  const auto* state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+  const auto* message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+  return fmt::format("{} {}", state ? state : "no SQLSTATE",
+                     message ? message : PQresultErrorMessage(result));
+}
 
 std::string PqClient::text_of(PGresult* result) {
-  const std::unique_ptr<PGresult, decltype(&PQclear)> owned(result, &PQclear);
   switch (PQresultStatus(result)) {
     case PGRES_TUPLES_OK:
       return PQntuples(result) == 0 ? "" : PQgetvalue(result, 0, 0);
     case PGRES_COMMAND_OK:
       return PQcmdStatus(result);
     default:
-      const auto* state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-      const auto* message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-      return fmt::format("{} {}", state ? state : "no SQLSTATE",
-                         message ? message : PQresultErrorMessage(result));
+      return error_of(result);
   }
 }
 
@@ -57,6 +82,7 @@ void PqClient::send(const std::string& query) {
 std::string PqClient::answer() {
   auto* result = PQgetResult(connection_.get());
   if (result == nullptr) return "no result: " + error();
+  const std::unique_ptr<PGresult, decltype(&PQclear)> owned(result, &PQclear);
   auto text = text_of(result);
   while (auto* more = PQgetResult(connection_.get())) PQclear(more);
   return text;

@@ -23,6 +23,7 @@ class PqClient {
  public:
   // Connects and waits for the outcome. `more` is added to the connection string.
   explicit PqClient(std::uint16_t port, const std::string& more = "");
+  PqClient(const PqClient&) = delete;
 
   bool connected() const { return PQstatus(connection_.get()) == CONNECTION_OK; }
   std::string error() const { return PQerrorMessage(connection_.get()); }
@@ -33,11 +34,17 @@ class PqClient {
   // Starts a query without waiting for it; answer() gives what ask() would.
   void send(const std::string& query);
   std::string answer();
+  // The error that ends an idle session, which nobody asked for; waits for it. Empty when it does not come.
+  // libpq hands it on as a notice, also when it came right behind the answer to the last query.
+  std::string farewell(std::chrono::milliseconds patience = 10s);
   // The port of the server that this session is on.
   std::uint16_t server_port();
 
  private:
   static std::string text_of(PGresult* result);
+  static std::string error_of(const PGresult* result);
+  static void keep_farewell(void* client, const PGresult* notice);
+  std::string farewell_;
   std::unique_ptr<PGconn, decltype(&PQfinish)> connection_;
 };
 

@@ -53,7 +53,7 @@ TEST_F(ClusterTest, FollowsTheLeaderKeyAndTheMembers) {
 
   database.promote("c");
   move_leadership("c");
-  EXPECT_EQ(session.ask("select 1"), "57P01 terminating connection: the leader is c now, no longer a");
+  EXPECT_EQ(session.farewell(), "57P01 terminating connection: the leader is c now, no longer a");
   EXPECT_EQ(PqClient(router.rw()).server_port(), database.port("c"));
 }
 
@@ -76,7 +76,7 @@ TEST_F(ClusterTest, WithoutEtcdTheLastTableStaysInForce) {
   database.promote("b");
   move_leadership("b");
   EXPECT_TRUE(eventually([&] { return PqClient(router.rw()).server_port() == database.port("b"); }, 30s));
-  EXPECT_EQ(session.ask("select 1").substr(0, 5), "57P01");
+  EXPECT_EQ(session.farewell().substr(0, 5), "57P01");
   EXPECT_TRUE(eventually(etcd_answers, 30s));
 }
 
@@ -183,7 +183,7 @@ TEST_F(ClusterTest, StopsInTheEndAlsoWithAnOpenTransaction) {
   ASSERT_EQ(session.ask("begin"), "BEGIN");
   router.stop();
   EXPECT_TRUE(eventually([&] { return router.stopped(); }, 5s));
-  EXPECT_EQ(session.ask("commit"), "57P01 terminating connection: the router is shutting down");
+  EXPECT_EQ(session.farewell(), "57P01 terminating connection: the router is shutting down");
 }
 
 }  // namespace

@@ -103,10 +103,10 @@ TEST_F(LimitsTest, AStoppingRouterLetsTransactionsFinish) {
   ASSERT_TRUE(eventually([&] { return traffic().servers["a"].bytes_to_server > 30; }));
   plane_->drain();
   const std::string stopped = "57P01 terminating connection: the router is shutting down";
-  EXPECT_EQ(idle.ask("select 1"), stopped);
+  EXPECT_EQ(idle.farewell(), stopped);
   EXPECT_EQ(busy.ask("select 2"), "2");
   EXPECT_EQ(busy.ask("commit"), "COMMIT");
-  EXPECT_EQ(busy.ask("select 3"), stopped);
+  EXPECT_EQ(busy.farewell(), stopped);
   EXPECT_EQ(asking.answer(), "");
   EXPECT_THROW(RawClient{rw()}, std::runtime_error) << "it listens no more";
   EXPECT_TRUE(eventually([&] { return traffic().connections == 0; }));
@@ -123,7 +123,7 @@ TEST_F(LimitsTest, AStoppingRouterWaitsForNobodyForEver) {
   EXPECT_EQ(only_error(silent.read_to_end().value_or("")).sqlstate, "57P01") << "a client that only waits";
   EXPECT_EQ(busy.ask("select 2"), "2");
   plane_->end_sessions();
-  EXPECT_EQ(busy.ask("select 3"), "57P01 terminating connection: the router is shutting down");
+  EXPECT_EQ(busy.farewell(), "57P01 terminating connection: the router is shutting down");
 }
 
 TEST_F(LimitsTest, ARouterThatIsDestroyedLeavesNothingBehind) {

@@ -29,8 +29,8 @@ TEST_F(RoutingTest, SessionsToTheOldLeaderAreCutWithAnErrorThatDriversKnow) {
   plane_->publish(database.table("b", 2));
   const std::string expected = "57P01 terminating connection: the leader is b now, no longer a";
   EXPECT_EQ(sleeping.answer(), expected);
-  EXPECT_EQ(in_transaction.ask("select 1"), expected);
-  EXPECT_EQ(idle.ask("select 1"), expected);
+  EXPECT_EQ(in_transaction.farewell(), expected);
+  EXPECT_EQ(idle.farewell(), expected);
   EXPECT_EQ(ended(EndKind::leader_changed), 3);
   PqClient again(rw());
   EXPECT_EQ(again.server_port(), database.port("b"));
@@ -117,14 +117,13 @@ TEST_F(RoutingTest, ReadOnlySessionsLeaveAReplicaThatBecameLeaderOrWentAway) {
   }
   database.promote("b");
   plane_->publish(database.table("b", 2));
-  EXPECT_EQ(clients[database.port("b")]->ask("select 1"),
+  EXPECT_EQ(clients[database.port("b")]->farewell(),
             "57P01 terminating connection: b is the leader now, no longer a replica");
   EXPECT_EQ(clients[database.port("c")]->ask("select 1"), "1");
   auto without_c = database.table("b", 2);
   std::erase_if(without_c.replicas, [](const auto& replica) { return replica.server.name == "c"; });
   plane_->publish(without_c);
-  EXPECT_EQ(clients[database.port("c")]->ask("select 1"),
-            "57P01 terminating connection: c is no longer a member");
+  EXPECT_EQ(clients[database.port("c")]->farewell(), "57P01 terminating connection: c is no longer a member");
 }
 
 TEST_F(RoutingTest, ACancelRequestReachesItsQueryAmongManySessions) {
@@ -166,7 +165,7 @@ TEST_F(RoutingTest, AServerThatDiesIsToldOfInAnError) {
   const auto expected = "08006 server a (127.0.0.1:" + std::to_string(database.port("a")) +
                         ") closed the connection unexpectedly";
   EXPECT_EQ(sleeping.answer(), expected);
-  EXPECT_EQ(idle.ask("select 1"), expected);
+  EXPECT_EQ(idle.farewell(), expected);
 }
 
 }  // namespace
