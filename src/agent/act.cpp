@@ -189,17 +189,6 @@ base::Task<void> Agent::carry_out(ha::SetSyncNames action) {
   if (!done) telemetry::warning("setting synchronous_standby_names: {}", done.error().message);
 }
 
-base::Task<void> Agent::carry_out(ha::SyncSlots action) {
-  for (const auto& name : action.create) {
-    const auto done = co_await world_.postgres.create_slot(name, quick_deadline());
-    if (!done) telemetry::warning("creating slot {}: {}", name, done.error().message);
-  }
-  for (const auto& name : action.drop) {
-    const auto done = co_await world_.postgres.drop_slot(name, quick_deadline());
-    if (!done) telemetry::warning("dropping slot {}: {}", name, done.error().message);
-  }
-}
-
 base::Task<void> Agent::carry_out(ha::Follow action) {
   const auto done = co_await world_.postgres.follow(std::move(action.upstream), quick_deadline());
   if (!done) telemetry::warning("following another leader: {}", done.error().message);

@@ -130,6 +130,8 @@ bool Agent::worth_waking(const ports::WatchEvent& event) const {
   const auto key = keys_.relative(event.entry.key);
   static constexpr std::string_view kWatched[] = {"leader", "failover", "config", "sync", "initialize"};
   if (std::ranges::find(kWatched, key) != std::end(kWatched)) return true;
+  // It is the leader's word on how far slots may be moved here.
+  if (key == "status") return !contents_.view.led_by(config_.name);
   // The leader says in its member entry when it has become primary: that is when others can compare with it.
   const auto& leader = contents_.view.leader;
   return leader && leader->name != config_.name && key == "members/" + leader->name;

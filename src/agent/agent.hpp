@@ -5,6 +5,7 @@
 // -9 does to it: PostgreSQL goes on, the lease runs out.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -100,6 +101,8 @@ class Agent {
   base::Task<void> carry_out(ha::WriteHistory action);
   base::Task<void> carry_out(ha::SetSyncNames action);
   base::Task<void> carry_out(ha::SyncSlots action);
+  base::Task<void> carry_out(ha::FetchSlots action);
+  base::Task<void> carry_out(ha::PlaceSlots action);
   base::Task<void> carry_out(ha::Follow action);
   base::Task<void> carry_out(ha::CompareTimelines action);
   base::Task<void> carry_out(ha::Bootstrap action);
@@ -126,6 +129,10 @@ class Agent {
   base::Instant etcd_deadline() const;
   base::Instant quick_deadline() const;
   ha::Epoch leader_epoch() const;
+
+  // slots.cpp
+  void note_slot(std::string_view doing, const std::string& name, const base::Result<void>& outcome);
+  base::Task<void> move_logical_slots(std::map<std::string, ha::SlotMove> moves);
 
   // jobs.cpp
   void start_job(ha::RunningJob job, base::Task<base::Result<void>> work);

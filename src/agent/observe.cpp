@@ -5,6 +5,7 @@
 #include "agent/agent.hpp"
 #include "ha/memory.hpp"
 #include "ha/rules.hpp"
+#include "ha/slots.hpp"
 #include "telemetry/log.hpp"
 
 namespace holdfast::agent {
@@ -104,6 +105,8 @@ base::Task<void> Agent::apply_config() {
   const auto& dynamic = contents_.config ? *contents_.config : config_.bootstrap.dcs;
   auto effective = patroni::effective_config(dynamic, config_.postgresql, config_.scope);
   situation_.settings = effective.settings;
+  if (situation_.cluster && ha::needs_hot_standby_feedback(situation_, *situation_.cluster))
+    effective.postgresql.parameters["hot_standby_feedback"] = "on";
   if (effective.problems != config_problems_)
     for (const auto& problem : effective.problems) telemetry::warning("configuration: {}", problem);
   config_problems_ = std::move(effective.problems);

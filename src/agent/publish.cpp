@@ -3,7 +3,7 @@
 
 #include "agent/agent.hpp"
 #include "ha/rules.hpp"
-#include "pg/names.hpp"
+#include "ha/slots.hpp"
 #include "telemetry/log.hpp"
 
 namespace holdfast::agent {
@@ -80,12 +80,9 @@ patroni::MemberValue Agent::member_value() const {
 
 std::string Agent::status_value() const {
   const auto& status = situation_.local.instance.status;
-  if (!ha::leads_by_own_lease(situation_) || !status || status->in_recovery) return {};
-  ha::ClusterStatus cluster{.optime = status->position, .slots = {}};
-  for (const auto& slot : status->slots)
-    if (slot.restart_lsn) cluster.slots[slot.name] = *slot.restart_lsn;
-  cluster.slots[pg::slot_name(config_.name)] = status->position;
-  return patroni::write_status(cluster);
+  if (!ha::leads_by_own_lease(situation_) || !status) return {};
+  if (status->in_recovery && !situation_.settings.standby_cluster) return {};
+  return patroni::write_status(ha::cluster_status(situation_));
 }
 
 void Agent::publish() {

@@ -122,6 +122,7 @@ struct ClusterView {
   std::optional<SystemId> initialize;  // absent: no cluster yet; empty: somebody is bootstrapping it
   Revision initialize_revision = 0;
   bool has_config = false;  // the key exists, readable or not
+  bool config_readable = false;
   Revision config_revision = 0;
   std::optional<LeaderKey> leader;
   std::vector<Member> members;  // in order of name

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <ranges>
 
 namespace holdfast::ha {
 namespace {
@@ -24,8 +25,16 @@ struct Describe {
     return fmt::format("set_sync_names '{}'", set.names);
   }
   std::string operator()(const SyncSlots& slots) const {
-    return fmt::format("sync_slots +[{}] -[{}]", fmt::join(slots.create, ","), fmt::join(slots.drop, ","));
+    auto text = fmt::format("sync_slots +[{}] -[{}]", fmt::join(slots.create | std::views::keys, ","),
+                            fmt::join(slots.drop, ","));
+    for (const auto& [name, move] : slots.advance) text += fmt::format(" {}>{}", name, to_string(move.to));
+    return text;
   }
+  std::string operator()(const FetchSlots& fetch) const {
+    return fmt::format("fetch_slots [{}] from {}", fmt::join(fetch.slots | std::views::keys, ","),
+                       fetch.leader.name);
+  }
+  std::string operator()(const PlaceSlots&) const { return "place_slots"; }
   std::string operator()(const Follow& follow) const {
     return fmt::format("follow {}", follow.upstream ? follow.upstream->name : "nobody");
   }

@@ -48,9 +48,18 @@ struct SetSyncNames {
   std::string names;
 };
 struct SyncSlots {
-  std::set<std::string> create;
-  std::set<std::string> drop;
+  std::set<std::string> drop;  // first
+  std::map<std::string, NewSlot> create;
+  std::map<std::string, SlotMove> advance;
+
+  bool empty() const { return drop.empty() && create.empty() && advance.empty(); }
 };
+// Reads the files of logical slots from the leader; they are placed once our server has stopped.
+struct FetchSlots {
+  Upstream leader;
+  std::map<std::string, NewSlot> slots;
+};
+struct PlaceSlots {};
 struct Follow {
   std::optional<Upstream> upstream;
 };
@@ -98,9 +107,9 @@ struct Exit {};
 using Action =
     std::variant<Wait, ObtainLease, RenewLease, ReclaimLeaderKey, AcquireLeaderKey, ReleaseLeaderKey,
                  PollPeers, WriteSyncState, DeleteSyncState, ClearFailoverRequest, WriteHistory, SetSyncNames,
-                 SyncSlots, Follow, CompareTimelines, Bootstrap, Clone, StartPostgres, StopPostgres, Promote,
-                 Rewind, CancelJob, TakeInitializeKey, AnnounceBootstrap, ConfirmBootstrap, AdoptCluster,
-                 Refuse, Exit>;
+                 SyncSlots, FetchSlots, PlaceSlots, Follow, CompareTimelines, Bootstrap, Clone, StartPostgres,
+                 StopPostgres, Promote, Rewind, CancelJob, TakeInitializeKey, AnnounceBootstrap,
+                 ConfirmBootstrap, AdoptCluster, Refuse, Exit>;
 
 // "acquire_leader_key", "stop_postgres immediate": for logs, transcripts and the journal.
 std::string to_string(const Action& action);

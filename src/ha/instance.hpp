@@ -41,11 +41,41 @@ struct StandbyConnection {
   int sync_priority = 0;
 };
 
+// One row of pg_replication_slots.
 struct Slot {
   std::string name;
   bool active = false;
   bool logical = false;
-  std::optional<pg::Lsn> restart_lsn;
+  std::string database, plugin;        // of a logical one
+  std::optional<pg::Lsn> restart_lsn;  // absent: it keeps no WAL
+  std::optional<pg::Lsn> confirmed;    // logical: up to where its consumer has confirmed
+  bool has_xmin = false;               // it keeps dead rows for a standby that gives feedback
+  bool lost = false;                   // WAL that it needs is gone
+};
+
+// What a new slot is to be.
+struct NewSlot {
+  bool logical = false;
+  std::string database, plugin;  // of a logical one
+
+  bool operator==(const NewSlot&) const = default;
+};
+
+// Up to where a slot may let go of WAL.
+struct SlotMove {
+  std::string database;  // of a logical one; empty: physical
+  pg::Lsn to;
+
+  bool operator==(const SlotMove&) const = default;
+};
+
+// A logical slot as it lies in the leader's pg_replslot/NAME/state.
+struct SlotFile {
+  std::string name;
+  NewSlot kind;
+  std::string state;
+
+  bool operator==(const SlotFile&) const = default;
 };
 
 // Answers of the running server to SQL.
@@ -62,6 +92,7 @@ struct ServerStatus {
   std::optional<base::WallTime> started_at;
   std::optional<base::WallTime> replayed_at;  // standby: when the last transaction replayed was committed
   bool replay_paused = false;
+  bool logical_decoding = false;  // wal_level is logical
   pg::Lsn latest_end;      // standby: the newest position of the upstream that the WAL receiver has heard of
   int server_version = 0;  // 150004
 };

@@ -49,7 +49,7 @@ void fold_observation(Situation& s) {
   } else {
     memory.sync_barrier.reset();
   }
-  observe_slots(memory.unused_slots, s);
+  observe_slots(memory, s);
   if (s.cluster && memory.initialize_key && memory.initialize_key != s.cluster->initialize_revision)
     memory.initialize_key.reset();
 }
@@ -57,6 +57,9 @@ void fold_observation(Situation& s) {
 void fold_job_success(Memory& memory, const RunningJob& job, base::Instant now) {
   if (memory.failure && memory.failure->kind == job.kind) memory.failure.reset();
   if (job.kind == JobKind::clone || job.kind == JobKind::bootstrap) memory.rewind_impossible = false;
+  // Slots are not part of a copy, and pg_rewind empties their directory.
+  if (job.kind == JobKind::clone || job.kind == JobKind::rewind || job.kind == JobKind::bootstrap)
+    forget_slots(memory);
   // Both leave a prefix of the source's history here. A later epoch needs a comparison of its own.
   if (job.kind == JobKind::clone || job.kind == JobKind::rewind)
     memory.comparison =

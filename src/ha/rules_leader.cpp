@@ -3,7 +3,7 @@
 
 #include "ha/candidate.hpp"
 #include "ha/rules.hpp"
-#include "ha/slots.hpp"
+#include "ha/slot_rules.hpp"
 #include "ha/sync_plan.hpp"
 #include "pg/synchronous_standby_names.hpp"
 
@@ -128,15 +128,6 @@ Verdict drop_sync_state(const Situation& s) {
   return Proposal{DeleteSyncState{s.cluster->sync->mod_revision}, planned->reason};
 }
 
-Verdict sync_slots(const Situation& s) {
-  if (!leads_primary(s)) return std::nullopt;
-  const auto changes = plan_slots(s);
-  if (changes.create.empty() && changes.drop.empty()) return std::nullopt;
-  return Proposal{
-      SyncSlots{changes.create, changes.drop},
-      fmt::format("create [{}], drop [{}]", fmt::join(changes.create, ","), fmt::join(changes.drop, ","))};
-}
-
 Verdict record_history(const Situation& s) {
   if (!leads_primary(s)) return std::nullopt;
   const auto timeline = s.local.instance.status->timeline;
@@ -177,7 +168,8 @@ constexpr Rule kRules[] = {
     {"leader.widen_sync_state", "A standby that has confirmed everything becomes electable.",
      widen_sync_state},
     {"leader.drop_sync_state", "Remove /sync when synchronous mode is off.", drop_sync_state},
-    {"leader.sync_slots", "Keep one replication slot for each other member.", sync_slots},
+    {"leader.sync_slots",
+     "Keep a slot for each other member, and the permanent ones; drop what nobody wants.", sync_leader_slots},
     {"leader.record_history", "Write the new timeline into /history.", record_history},
     {"leader.wait", "All is well.", wait},
 };

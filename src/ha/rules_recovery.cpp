@@ -2,6 +2,7 @@
 
 #include "ha/candidate.hpp"
 #include "ha/rules.hpp"
+#include "ha/slot_rules.hpp"
 
 namespace holdfast::ha {
 namespace {
@@ -174,6 +175,7 @@ constexpr Rule kRules[] = {
     {"recovery.give_up_starting", "Release the key when PostgreSQL does not start.", give_up_starting},
     {"recovery.release_unusable", "Release the key when the data cannot be started.", release_unusable},
     {"recovery.back_off", "Pause after a failed start.", back_off},
+    {"recovery.place_slots", "Place the slot files that were read from the leader.", place_slots},
     {"recovery.start_as_leader", "The leader starts its PostgreSQL as what it was.", start_as_leader},
     {"recovery.start_without_etcd", "Without etcd a standby goes on, a primary does not start.",
      start_without_etcd},

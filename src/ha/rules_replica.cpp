@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "ha/rules.hpp"
+#include "ha/slot_rules.hpp"
 
 namespace holdfast::ha {
 namespace {
@@ -82,6 +83,12 @@ constexpr Rule kRules[] = {
     {"replica.compare_timelines", "Not streaming: find out whether the leader has all our WAL.",
      compare_timelines},
     {"replica.clear_sync_names", "Forget whom commits waited for.", clear_sync_names},
+    {"replica.sync_slots", "Keep the slots that a leader has, and move them after the leader's.",
+     sync_replica_slots},
+    {"replica.fetch_slots", "Read the files of logical slots that are missing here from the leader.",
+     fetch_slots},
+    {"replica.stop_for_slots", "Stop PostgreSQL: slot files can be placed only while it does not run.",
+     stop_for_slots},
     {"replica.wait", "All is well, or nothing can be done.", wait},
 };
 

@@ -4,13 +4,32 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "base/time.hpp"
 
 namespace holdfast::ha {
 
 enum class SynchronousMode { off, on };
+
+// A slot that a person wants to exist whoever leads; its name is the key.
+struct PermanentSlot {
+  bool logical = false;
+  std::string database, plugin;                                                      // of a logical one
+  enum class ClusterType { any, primary, standby } cluster_type = ClusterType::any;  // of a physical one
+
+  bool operator==(const PermanentSlot&) const = default;
+};
+
+// Slots that are somebody else's business: those that have all of the properties named here. Empty: any.
+struct SlotMatcher {
+  std::string name, database, plugin, type;
+
+  bool operator==(const SlotMatcher&) const = default;
+};
 
 struct Settings {
   base::Duration ttl = base::Duration(std::chrono::seconds(30));
@@ -25,10 +44,16 @@ struct Settings {
   bool failsafe_mode = false;
   bool use_pg_rewind = true;
   bool use_slots = true;
+  bool standby_cluster = false;  // this cluster's leader is itself a standby, of another cluster
   base::Duration primary_start_timeout = base::Duration(std::chrono::seconds(300));
   base::Duration primary_stop_timeout{};  // 0: wait for a clean shutdown as long as it takes
   base::Duration primary_race_backoff{};
+  // How long a member that is away keeps its slot; 0: as long as its entry in etcd.
   base::Duration member_slots_ttl = base::Duration(std::chrono::minutes(30));
+  std::map<std::string, PermanentSlot> permanent_slots;
+  std::vector<SlotMatcher> ignore_slots;
+  bool slots_understood =
+      true;  // false: some of the two was left out, so nobody knows which slots are unwanted
   int max_timelines_history = 0;  // entries kept in /history; 0: all
 };
 

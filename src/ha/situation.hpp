@@ -3,7 +3,9 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "base/result.hpp"
 #include "ha/cluster_view.hpp"
@@ -44,6 +46,29 @@ struct SyncBarrier {
   std::optional<pg::Lsn> position;
 };
 
+// Slots of members that this leader has seen in use, and when; in /status, for the next leader.
+struct RetainedSlots {
+  Epoch epoch = 0;  // of our leadership
+  std::map<std::string, base::Instant> seen;
+};
+
+// Files of logical slots, to be placed while our server is stopped.
+struct FetchedSlots {
+  Epoch epoch = 0;  // of the leader they come from
+  base::Instant at;
+  std::vector<SlotFile> files;
+};
+
+struct SlotMemory {
+  std::optional<RetainedSlots> retained;         // of a leader
+  std::map<std::string, base::Instant> trouble;  // slots that could not be made, moved or dropped, and when
+  std::set<std::string> moving;                  // logical slots that are being moved beside the loop
+  std::set<std::string> stuck;                   // logical slots that cannot be moved here any more
+  std::optional<FetchedSlots> fetched;
+  std::map<std::string, base::Instant> placed;  // when a slot was placed last
+  std::optional<ClusterView> last_seen;         // what etcd said before it fell silent
+};
+
 // What this node remembers from tick to tick. A restarted agent begins with an empty one.
 struct Memory {
   base::Instant agent_started_at;
@@ -57,8 +82,8 @@ struct Memory {
   std::optional<Revision> initialize_key;  // its create revision, while we hold it for our bootstrap
   // Who led last, as long as it was another node. Its member entry may go with its lease while it still runs.
   std::optional<Member> last_leader;
-  bool rewind_impossible = false;                     // until the next clone
-  std::map<std::string, base::Instant> unused_slots;  // slots without a member, since when
+  bool rewind_impossible = false;  // until the next clone
+  SlotMemory slots;
 };
 
 struct LocalState {

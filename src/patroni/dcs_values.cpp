@@ -98,7 +98,9 @@ class Reader {
   void read_config(const KeyValue& entry) {
     contents_.view.has_config = true;
     contents_.view.config_revision = entry.mod_revision;
-    if (auto config = parse_json_object(entry.value))
+    auto config = parse_json_object(entry.value);
+    contents_.view.config_readable = config.has_value();
+    if (config)
       contents_.config = std::move(*config);
     else
       report(entry, config.error().message);
@@ -234,12 +236,12 @@ std::string write_sync(const ha::SyncState& sync) {
 }
 
 std::string write_status(const ha::ClusterStatus& status) {
+  json::object out{{"optime", status.optime.value}};
   json::object slots;
   for (const auto& [name, position] : status.slots) slots[name] = position.value;
-  const json::object out{
-      {"optime", status.optime.value},
-      {"slots", std::move(slots)},
-      {"retain_slots", json::array(status.retain_slots.begin(), status.retain_slots.end())}};
+  if (!slots.empty()) out["slots"] = std::move(slots);
+  if (!status.retain_slots.empty())
+    out["retain_slots"] = json::array(status.retain_slots.begin(), status.retain_slots.end());
   return to_json_text(out, JsonLayout::compact);
 }
 

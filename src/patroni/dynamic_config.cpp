@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "patroni/json_text.hpp"
+#include "patroni/slot_settings.hpp"
 
 namespace holdfast::patroni {
 namespace {
@@ -141,6 +142,16 @@ void read_synchronous_mode(SettingsReader& read, ha::Settings& settings, std::ve
   }
 }
 
+// Whether `standby_cluster` says from where this cluster is to be fed.
+bool names_a_source(const json::object& dynamic) {
+  const auto* section = dynamic.if_contains("standby_cluster");
+  if (!section || !section->is_object()) return false;
+  return std::ranges::any_of(std::array{"host", "port", "restore_command"}, [&](const char* key) {
+    const auto* value = section->get_object().if_contains(key);
+    return value && !scalar_text(*value).value_or("").empty();
+  });
+}
+
 ha::Settings read_settings(const json::object& dynamic, std::vector<std::string>& problems) {
   ha::Settings settings;
   SettingsReader read(dynamic, problems);
@@ -160,6 +171,8 @@ ha::Settings read_settings(const json::object& dynamic, std::vector<std::string>
     read.duration(key, 0, settings.primary_stop_timeout);
   read.duration("primary_race_backoff", 0, settings.primary_race_backoff);
   read.duration("member_slots_ttl", 0, settings.member_slots_ttl);
+  read_slot_settings(dynamic, settings, problems);
+  settings.standby_cluster = names_a_source(dynamic);
   read.count("max_timelines_history", 0, settings.max_timelines_history);
   auto lag = static_cast<std::int64_t>(settings.maximum_lag_on_failover);
   read.integer("maximum_lag_on_failover", 0, lag);
@@ -172,19 +185,15 @@ ha::Settings read_settings(const json::object& dynamic, std::vector<std::string>
 
 // Patroni's settings that are read, or known, and that nothing obeys yet: to be told, above all to those who
 // take a cluster over. Each rule that comes to obey one takes it from here.
-constexpr std::array<std::string_view, 13> kWithoutEffect = {"pause",
-                                                             "failsafe_mode",
-                                                             "maximum_lag_on_syncnode",
-                                                             "primary_start_timeout",
-                                                             "master_start_timeout",
-                                                             "primary_stop_timeout",
-                                                             "master_stop_timeout",
-                                                             "primary_race_backoff",
-                                                             "standby_cluster",
-                                                             "slots",
-                                                             "permanent_slots",
-                                                             "permanent_replication_slots",
-                                                             "ignore_slots"};
+constexpr std::array<std::string_view, 9> kWithoutEffect = {"pause",
+                                                            "failsafe_mode",
+                                                            "maximum_lag_on_syncnode",
+                                                            "primary_start_timeout",
+                                                            "master_start_timeout",
+                                                            "primary_stop_timeout",
+                                                            "master_stop_timeout",
+                                                            "primary_race_backoff",
+                                                            "standby_cluster"};
 
 // Whether it is the default in other words.
 bool says_nothing(std::string_view key, const json::value& value) {
@@ -342,6 +351,7 @@ EffectiveConfig effective_config(const json::object& dynamic, const PostgresConf
   merge.set("listen_addresses", fmt::format("{}", fmt::join(local.listen_addresses, ",")));
   merge.set("port", fmt::format("{}", local.port));
 
+  result.postgresql.use_slots = result.settings.use_slots;
   result.postgresql.parameters = std::move(merge).finish();
   result.postgresql.pg_hba =
       local.local.pg_hba.empty() ? read_lines(section, "pg_hba", problems) : local.local.pg_hba;

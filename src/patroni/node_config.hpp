@@ -64,6 +64,7 @@ struct PostgresSettings {
   std::map<std::string, std::string> parameters;
   std::vector<std::string> pg_hba;
   std::vector<std::string> pg_ident;
+  bool use_slots = true;  // stream through the slot that the upstream keeps for this member
 
   bool operator==(const PostgresSettings&) const = default;
 };

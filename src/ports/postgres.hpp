@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -98,8 +99,22 @@ class Postgres {
   // the running server does not take a value; the message names it.
   virtual base::Task<base::Result<void>> configure(patroni::PostgresSettings settings,
                                                    base::Instant deadline) = 0;
-  virtual base::Task<base::Result<void>> create_slot(std::string name, base::Instant deadline) = 0;
+  // A slot that is there already, or gone already, is as good as one that was made or dropped.
+  // refused: the slot is in use, or there is no room for another.
+  virtual base::Task<base::Result<void>> create_slot(std::string name, ha::NewSlot slot,
+                                                     base::Instant deadline) = 0;
   virtual base::Task<base::Result<void>> drop_slot(std::string name, base::Instant deadline) = 0;
+  // Lets a slot's WAL go up to a position. A logical one may take long, and comes as far as it gets by the
+  // deadline. invalid: WAL that it needs is gone; it can never be moved again.
+  virtual base::Task<base::Result<void>> move_slot(std::string name, ha::SlotMove move,
+                                                   base::Instant deadline) = 0;
+  // The files of the leader's logical slots, of those that exist there. refused: this server could not start
+  // with them (wal_level, max_replication_slots), or the leader does not let us read them.
+  virtual base::Task<base::Result<std::vector<ha::SlotFile>>> fetch_slots(ha::Upstream leader,
+                                                                          std::set<std::string> names,
+                                                                          base::Instant deadline) = 0;
+  // Puts them, whole or not at all, where the next start finds them. conflict: the server runs.
+  virtual base::Task<base::Result<void>> place_slots(std::vector<ha::SlotFile> files) = 0;
   virtual base::Task<base::Result<void>> checkpoint(base::Instant deadline) = 0;
   // IDENTIFY_SYSTEM and TIMELINE_HISTORY over a replication connection.
   // https://www.postgresql.org/docs/15/protocol-replication.html

@@ -105,7 +105,7 @@ Task<Result<void>> write_upstream(Site& site, std::optional<ha::Upstream> upstre
                           .login = std::move(*login),
                           .password_file = site.password_file(),
                           .member_name = site.config.name,
-                          .slot = pg::slot_name(site.config.name)};
+                          .slot = site.settings.use_slots ? pg::slot_name(site.config.name) : ""};
   }
   // The password file first: while it does not know the old upstream, nothing can connect there again.
   if (auto written = co_await write_one(site, site.password_file(), passwords); !written) co_return written;

@@ -191,8 +191,11 @@ base::Task<base::Result<std::vector<Rows>>> Connection::results() {
     const auto status = PQresultStatus(result);
     if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
       all.push_back(rows);
-    else if (!error)
+    else if (!error) {
       error = base::Error{ErrorKind::refused, first_line(PQresultErrorMessage(result))};
+      const auto* code = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+      sqlstate_ = code == nullptr ? "" : code;
+    }
   }
   if (PQstatus(connection) != CONNECTION_OK)
     co_return base::fail(ErrorKind::unreachable, "the connection broke: {}",

@@ -51,6 +51,8 @@ class Connection {
                                        base::Instant deadline);
 
   bool usable() const;
+  // Of the last statement that was refused. https://www.postgresql.org/docs/15/errcodes-appendix.html
+  const std::string& sqlstate() const { return sqlstate_; }
   // The verifier that stands for `password` in CREATE ROLE, made here, so that no log can show the password
   // itself.
   base::Result<std::string> scram_verifier(const std::string& user, const std::string& password) const;
@@ -65,6 +67,7 @@ class Connection {
   net::Runtime* runtime_;
   std::shared_ptr<pg_conn> connection_;
   bool awaiting_results_ = false;
+  std::string sqlstate_;
 };
 
 // A connection that is made when it is needed, and again when it broke while nobody used it: then a query is

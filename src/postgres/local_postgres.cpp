@@ -5,6 +5,7 @@
 #include "postgres/configuration.hpp"
 #include "postgres/local_wal.hpp"
 #include "postgres/logins.hpp"
+#include "postgres/replication_slots.hpp"
 #include "postgres/rewind.hpp"
 #include "postgres/running_server.hpp"
 #include "postgres/server_control.hpp"
@@ -104,11 +105,22 @@ Task<Result<void>> LocalPostgres::set_synchronous_standby_names(std::string valu
 Task<Result<void>> LocalPostgres::configure(patroni::PostgresSettings settings, base::Instant deadline) {
   return change_settings(parts_->site, std::move(settings), deadline);
 }
-Task<Result<void>> LocalPostgres::create_slot(std::string name, base::Instant deadline) {
-  return create_physical_slot(parts_->site, std::move(name), deadline);
+Task<Result<void>> LocalPostgres::create_slot(std::string name, ha::NewSlot slot, base::Instant deadline) {
+  return create_replication_slot(parts_->site, std::move(name), std::move(slot), deadline);
 }
 Task<Result<void>> LocalPostgres::drop_slot(std::string name, base::Instant deadline) {
   return drop_replication_slot(parts_->site, std::move(name), deadline);
+}
+Task<Result<void>> LocalPostgres::move_slot(std::string name, ha::SlotMove move, base::Instant deadline) {
+  return move_replication_slot(parts_->site, std::move(name), std::move(move), deadline);
+}
+Task<Result<std::vector<ha::SlotFile>>> LocalPostgres::fetch_slots(ha::Upstream leader,
+                                                                   std::set<std::string> names,
+                                                                   base::Instant deadline) {
+  return fetch_slot_files(parts_->site, std::move(leader), std::move(names), deadline);
+}
+Task<Result<void>> LocalPostgres::place_slots(std::vector<ha::SlotFile> files) {
+  return place_slot_files(parts_->site, std::move(files));
 }
 Task<Result<void>> LocalPostgres::checkpoint(base::Instant deadline) {
   return make_checkpoint(parts_->site, deadline);

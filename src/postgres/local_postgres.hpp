@@ -38,8 +38,15 @@ class LocalPostgres final : public ports::Postgres {
                                                                base::Instant deadline) override;
   base::Task<base::Result<void>> configure(patroni::PostgresSettings settings,
                                            base::Instant deadline) override;
-  base::Task<base::Result<void>> create_slot(std::string name, base::Instant deadline) override;
+  base::Task<base::Result<void>> create_slot(std::string name, ha::NewSlot slot,
+                                             base::Instant deadline) override;
   base::Task<base::Result<void>> drop_slot(std::string name, base::Instant deadline) override;
+  base::Task<base::Result<void>> move_slot(std::string name, ha::SlotMove move,
+                                           base::Instant deadline) override;
+  base::Task<base::Result<std::vector<ha::SlotFile>>> fetch_slots(ha::Upstream leader,
+                                                                  std::set<std::string> names,
+                                                                  base::Instant deadline) override;
+  base::Task<base::Result<void>> place_slots(std::vector<ha::SlotFile> files) override;
   base::Task<base::Result<void>> checkpoint(base::Instant deadline) override;
   base::Task<base::Result<ha::UpstreamTimeline>> inspect(ha::Upstream upstream,
                                                          base::Instant deadline) override;

@@ -88,6 +88,7 @@ Task<Result<void>> change_synchronous_standby_names(Site& site, std::string valu
 }
 
 Task<Result<void>> change_settings(Site& site, patroni::PostgresSettings settings, base::Instant deadline) {
+  const bool other_slot = settings.use_slots != site.settings.use_slots;
   site.settings = std::move(settings);
   const auto login = local_login(site.config, site.settings, site.installation.user().name);
   site.heartbeat.set_conninfo(login);
@@ -95,32 +96,14 @@ Task<Result<void>> change_settings(Site& site, patroni::PostgresSettings setting
   const auto kind = site.directory.look().kind;
   if (kind != ha::DataDirectory::valid && kind != ha::DataDirectory::unconfirmed) co_return Result<void>();
   if (auto written = co_await write_configuration(site, std::nullopt); !written) co_return written;
+  if (auto upstream = configured_upstream(site); other_slot && upstream)
+    if (auto written = co_await write_upstream(site, std::move(upstream)); !written) co_return written;
   if (!is_running(site)) co_return Result<void>();
   const auto problems = co_await configuration_errors(site, deadline);
   if (!problems) co_return std::unexpected(problems.error());
   if (!problems->empty())
     co_return base::fail(ErrorKind::refused, "PostgreSQL does not take its new settings: {}", *problems);
   reload(site);
-  co_return Result<void>();
-}
-
-// A slot that exists is as good as one that was made.
-Task<Result<void>> create_physical_slot(Site& site, std::string name, base::Instant deadline) {
-  if (!is_running(site)) co_return not_running();
-  const auto made = co_await site.commands.query(
-      "SELECT pg_create_physical_replication_slot($1, true)"
-      " WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = $1)",
-      {name}, deadline);
-  if (!made) co_return base::in("creating slot " + name, made.error());
-  co_return Result<void>();
-}
-
-Task<Result<void>> drop_replication_slot(Site& site, std::string name, base::Instant deadline) {
-  if (!is_running(site)) co_return not_running();
-  const auto dropped = co_await site.commands.query(
-      "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1", {name},
-      deadline);
-  if (!dropped) co_return base::in("dropping slot " + name, dropped.error());
   co_return Result<void>();
 }
 

@@ -19,8 +19,6 @@ base::Task<base::Result<void>> change_synchronous_standby_names(Site& site, std:
                                                                 base::Instant deadline);
 base::Task<base::Result<void>> change_settings(Site& site, patroni::PostgresSettings settings,
                                                base::Instant deadline);
-base::Task<base::Result<void>> create_physical_slot(Site& site, std::string name, base::Instant deadline);
-base::Task<base::Result<void>> drop_replication_slot(Site& site, std::string name, base::Instant deadline);
 base::Task<base::Result<void>> make_checkpoint(Site& site, base::Instant deadline);
 
 }  // namespace holdfast::postgres

@@ -21,14 +21,16 @@ SELECT me.in_recovery,
        receiver.status = 'streaming',
        current_setting('synchronous_standby_names'),
        (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint,
-       current_setting('server_version_num')
+       current_setting('server_version_num'),
+       current_setting('wal_level') = 'logical'
   FROM (SELECT pg_is_in_recovery() AS in_recovery OFFSET 0) AS me
        CROSS JOIN pg_control_recovery() AS recovery
        CROSS JOIN pg_control_checkpoint() AS checkpoint
        LEFT JOIN pg_stat_wal_receiver AS receiver ON true;
 SELECT application_name, state = 'streaming', sync_state IN ('sync', 'quorum'), write_lsn, flush_lsn, replay_lsn
   FROM pg_stat_replication ORDER BY application_name, pid;
-SELECT slot_name, active, slot_type = 'logical', restart_lsn
+SELECT slot_name, active, slot_type = 'logical', restart_lsn, confirmed_flush_lsn, xmin IS NOT NULL,
+       coalesce(wal_status = 'lost', false), database, plugin
   FROM pg_replication_slots WHERE NOT temporary ORDER BY slot_name)";
 
 pg::Lsn lsn(const Rows& rows, int row, int column) {
@@ -50,6 +52,7 @@ ha::ServerStatus read_server(const Rows& rows) {
   status.synchronous_standby_names = rows.text(0, 6);
   status.started_at = base::WallTime(std::chrono::microseconds(rows.number(0, 7)));
   status.server_version = static_cast<int>(rows.number(0, 8));
+  status.logical_decoding = rows.is_true(0, 9);
   return status;
 }
 
@@ -71,7 +74,12 @@ std::vector<ha::Slot> read_slots(const Rows& rows) {
     slots.push_back({.name = std::string(rows.text(row, 0)),
                      .active = rows.is_true(row, 1),
                      .logical = rows.is_true(row, 2),
-                     .restart_lsn = pg::parse_lsn(rows.text(row, 3))});
+                     .database = std::string(rows.text(row, 7)),
+                     .plugin = std::string(rows.text(row, 8)),
+                     .restart_lsn = pg::parse_lsn(rows.text(row, 3)),
+                     .confirmed = pg::parse_lsn(rows.text(row, 4)),
+                     .has_xmin = rows.is_true(row, 5),
+                     .lost = rows.is_true(row, 6)});
   return slots;
 }
 

@@ -11,8 +11,24 @@ namespace {
 
 constexpr Duration kBurialRound = 100ms;
 
+constexpr auto kLogicalSlot = "log";
+
+boost::json::object slots_of(const Scenario& scenario) {
+  if (!scenario.logical_slot) return {};
+  return {{kLogicalSlot, {{"database", "postgres"}, {"plugin", "test_decoding"}}}};
+}
+
+// What a node that may become leader must have, so that nobody misses WAL after the next failover.
+std::string missing_slot(const Site& site, const Scenario& scenario, const Host& host) {
+  if (host.name[0] - 'a' == scenario.nofailover) return "";
+  for (const auto& other : site.hosts)
+    if (other.get() != &host && !host.data.slots.contains(other->name)) return other->name;
+  return scenario.logical_slot && !host.data.slots.contains(kLogicalSlot) ? kLogicalSlot : "";
+}
+
 boost::json::object dynamic_config(const Scenario& scenario) {
   return {{"ttl", scenario.ttl},
+          {"slots", slots_of(scenario)},
           {"loop_wait", scenario.loop_wait},
           {"retry_timeout", scenario.retry_timeout},
           {"maximum_lag_on_failover", scenario.maximum_lag},
@@ -188,6 +204,8 @@ std::string Cluster::what_is_missing() const {
     if (host->data.wal.common_end(leader->data.wal) != host->data.wal.end())
       return fmt::format("{} has other WAL", host->name);
     ++streaming;
+    if (const auto slot = missing_slot(site_, scenario_, *host); !slot.empty())
+      return fmt::format("{} lacks slot {}", host->name, slot);
   }
   if (!scenario_.synchronous) return "";
   const auto sync = facts.sync_state();

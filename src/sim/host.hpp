@@ -20,6 +20,11 @@ namespace holdfast::sim {
 
 class Server;
 
+struct Slot {
+  ha::NewSlot kind;
+  pg::Lsn position;  // up to where it has let go of WAL
+};
+
 // PostgreSQL's data directory, as far as anybody can tell from outside. WAL is what has been flushed.
 struct DataDirectory {
   ha::DataDirectory kind = ha::DataDirectory::absent;
@@ -39,7 +44,7 @@ struct DataDirectory {
   std::optional<ha::Upstream> upstream;  // primary_conninfo
   std::string sync_names;                // synchronous_standby_names in the configuration files
   bool use_slots = true;
-  std::set<std::string> slots;
+  std::map<std::string, Slot> slots;
 };
 
 // What goes wrong with a host while a fault lasts.

@@ -78,8 +78,8 @@ ha::ServerStatus Postgres::status_of(const Server& server) const {
     status.position = std::max(status.received, status.replayed);
     status.receiver_streaming = server.receiver_streaming();
   }
-  for (const auto& name : data.slots)
-    status.slots.push_back({.name = name, .active = server.slot_active(name), .restart_lsn = data.wal.end()});
+  status.logical_decoding = true;
+  status.slots = slots_of(server);
   return status;
 }
 
@@ -135,21 +135,6 @@ Task<Result<void>> Postgres::set_synchronous_standby_names(std::string value, In
 
 Task<Result<void>> Postgres::configure(patroni::PostgresSettings, Instant) {
   co_await work(1ms, 5ms);  // no setting of PostgreSQL's matters to the model
-  co_return Result<void>{};
-}
-
-Task<Result<void>> Postgres::create_slot(std::string name, Instant deadline) {
-  auto asked = co_await sql("creating slot " + name, deadline);
-  if (!asked) co_return asked;
-  host_.data.slots.insert(name);
-  co_return Result<void>{};
-}
-
-Task<Result<void>> Postgres::drop_slot(std::string name, Instant deadline) {
-  auto asked = co_await sql("dropping slot " + name, deadline);
-  if (!asked) co_return asked;
-  if (host_.server->slot_active(name)) co_return fail(ErrorKind::refused, "slot {} is active", name);
-  host_.data.slots.erase(name);
   co_return Result<void>{};
 }
 

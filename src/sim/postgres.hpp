@@ -32,8 +32,15 @@ class Postgres final : public ports::Postgres {
                                                                base::Instant deadline) override;
   base::Task<base::Result<void>> configure(patroni::PostgresSettings settings,
                                            base::Instant deadline) override;
-  base::Task<base::Result<void>> create_slot(std::string name, base::Instant deadline) override;
+  base::Task<base::Result<void>> create_slot(std::string name, ha::NewSlot slot,
+                                             base::Instant deadline) override;
   base::Task<base::Result<void>> drop_slot(std::string name, base::Instant deadline) override;
+  base::Task<base::Result<void>> move_slot(std::string name, ha::SlotMove move,
+                                           base::Instant deadline) override;
+  base::Task<base::Result<std::vector<ha::SlotFile>>> fetch_slots(ha::Upstream leader,
+                                                                  std::set<std::string> names,
+                                                                  base::Instant deadline) override;
+  base::Task<base::Result<void>> place_slots(std::vector<ha::SlotFile> files) override;
   base::Task<base::Result<void>> checkpoint(base::Instant deadline) override;
   base::Task<base::Result<ha::UpstreamTimeline>> inspect(ha::Upstream upstream,
                                                          base::Instant deadline) override;
@@ -50,6 +57,7 @@ class Postgres final : public ports::Postgres {
   base::Result<Host*> find_source(const ha::Upstream& source);
   ha::Instance look() const;
   ha::ServerStatus status_of(const Server& server) const;
+  std::vector<ha::Slot> slots_of(const Server& server) const;
   void single_user_recovery();
 
   Site& site_;

@@ -54,6 +54,7 @@ Scenario Scenario::of(std::uint64_t seed) {
   scenario.fault_time = random.between(Duration(60s), Duration(150s));
   // After healing: what was begun may have to time out (wal_receiver_timeout), and then to be done again.
   scenario.healing_bound = std::chrono::seconds(4 * scenario.ttl + 4 * scenario.loop_wait) + Duration(120s);
+  scenario.logical_slot = random.chance(0.25);
   return scenario;
 }
 
@@ -61,10 +62,10 @@ std::string to_string(const Scenario& scenario) {
   std::string faults;
   for (const auto kind : scenario.faults) faults += fmt::format(" {}", to_string(kind));
   return fmt::format(
-      "{} nodes, {}{}, ttl {} s, loop_wait {} s, retry_timeout {} s{}{}; faults for {}:{}", scenario.nodes,
+      "{} nodes, {}{}, ttl {} s, loop_wait {} s, retry_timeout {} s{}{}{}; faults for {}:{}", scenario.nodes,
       scenario.synchronous ? fmt::format("synchronous with {}", scenario.synchronous_nodes) : "asynchronous",
       scenario.strict ? " strictly" : "", scenario.ttl, scenario.loop_wait, scenario.retry_timeout,
-      scenario.use_rewind ? "" : ", no pg_rewind",
+      scenario.use_rewind ? "" : ", no pg_rewind", scenario.logical_slot ? ", a logical slot" : "",
       scenario.nofailover < 0 ? ""
                               : fmt::format(", {} nofailover", static_cast<char>('a' + scenario.nofailover)),
       base::to_string(scenario.fault_time), faults);

@@ -51,8 +51,9 @@ struct Scenario {
   int ttl = 30, loop_wait = 10, retry_timeout = 10;  // seconds
   std::uint64_t maximum_lag = 1 << 20;
   bool use_rewind = true;
-  int nofailover = -1;  // this node is tagged so; -1: none
-  int preferred = -1;   // this node has a higher failover_priority
+  bool logical_slot = false;  // a permanent one
+  int nofailover = -1;        // this node is tagged so; -1: none
+  int preferred = -1;         // this node has a higher failover_priority
   bool faults_from_start = false;
   std::set<FaultKind> faults;
   Duration calm_between_faults{};  // on average

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "pg/names.hpp"
+
 namespace holdfast::sim {
 namespace {
 
@@ -237,6 +239,9 @@ void Server::standby_left(const WalStream& stream) {
 }
 
 void Server::standby_acknowledged(const WalStream& stream) {
+  if (const auto slot = host_.data.slots.find(pg::slot_name(stream.standby()));
+      slot != host_.data.slots.end())
+    slot->second.position = std::max(slot->second.position, stream.flushed());
   // SyncRepReleaseWaiters: a walsender releases by what it has read of the configuration itself, and only if
   // it is itself one of those that count.
   if (in_recovery_ || stream.candidate().priority == 0) return;
@@ -285,7 +290,8 @@ std::vector<ha::StandbyConnection> Server::standbys() const {
 }
 
 bool Server::slot_active(const std::string& name) const {
-  return std::ranges::any_of(senders_, [&](const auto& sender) { return sender->standby() == name; });
+  return std::ranges::any_of(senders_,
+                             [&](const auto& sender) { return pg::slot_name(sender->standby()) == name; });
 }
 
 // Promotion

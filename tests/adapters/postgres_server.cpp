@@ -122,7 +122,7 @@ void PostgresNode::clone(PostgresNode& source) {
 }
 
 void PostgresNode::start_standby(PostgresNode& upstream) {
-  upstream.done(upstream.adapter().create_slot(config.name, upstream.soon()));
+  upstream.done(upstream.adapter().create_slot(config.name, {}, upstream.soon()));
   done(adapter().start({.standby = true, .upstream = upstream.upstream()}));
 }
 

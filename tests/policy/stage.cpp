@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include "ha/memory.hpp"
+#include "ha/slots.hpp"
 #include "pg/synchronous_standby_names.hpp"
 
 namespace holdfast::policy_tests {
@@ -37,6 +38,10 @@ ha::Member new_member(std::string name) {
 bool describe_tags(ha::Tags& tags, Words& words) {
   if (words.take("nofailover"))
     tags.nofailover = true;
+  else if (words.take("nostream"))
+    tags.nostream = true;
+  else if (words.take("replicatefrom"))
+    tags.replicatefrom = words.next("a member's name");
   else if (words.take("nosync"))
     tags.nosync = true;
   else if (words.take("sync priority"))
@@ -76,7 +81,8 @@ std::optional<ha::RunningJob> job_of(const ha::Action& action) {
 Stage::Stage() {
   s_.now = base::Instant(1h);
   s_.wall_time = std::chrono::sys_days{std::chrono::year(2026) / 1 / 1} + 12h;
-  s_.cluster = ha::ClusterView{.initialize = std::string(kOurSystem), .has_config = true};
+  s_.cluster =
+      ha::ClusterView{.initialize = std::string(kOurSystem), .has_config = true, .config_readable = true};
   auto& local = s_.local;
   local.name = "a";
   local.conn_url = conn_url("a");
@@ -88,16 +94,27 @@ Stage::Stage() {
 
 ha::Decision Stage::tick() {
   ha::fold_observation(s_);
-  auto decision = ha::decide(s_);
+  auto decision = ha::decide(slots_told_ ? s_ : with_usual_slots());
   if (auto job = job_of(decision.action)) {
     job->started_at = s_.now;
     s_.local.job = std::move(job);
   }
   if (std::holds_alternative<ha::CancelJob>(decision.action)) s_.local.job.reset();
+  if (std::holds_alternative<ha::PlaceSlots>(decision.action)) s_.local.memory.slots.fetched.reset();
   if (std::holds_alternative<ha::ReleaseLeaderKey>(decision.action)) s_.local.right_until.reset();
   // The agent's tick ends with a Wait, and in the next one the peers are asked again.
   if (std::holds_alternative<ha::Wait>(decision.action)) s_.peers.reset();
   return decision;
+}
+
+// Most stories are not about slots: in them, a standby has all that it should have.
+ha::Situation Stage::with_usual_slots() const {
+  auto s = s_;
+  auto& status = s.local.instance.status;
+  if (!s.cluster || !status || !status->in_recovery) return s;
+  for (const auto& [name, wanted] : ha::wanted_slots(s, *s.cluster, false))
+    status->slots.push_back({.name = name, .restart_lsn = pg::Lsn{1}});
+  return s;
 }
 
 // The cluster, as etcd has it
@@ -137,6 +154,8 @@ void Stage::describe_member(ha::Member& member, Words& words) {
       member.state = MemberState::creating_replica;
     } else if (words.take("not streaming")) {
       member.replication_state.clear();
+    } else if (words.take("at")) {
+      member.xlog_location = words.lsn();
     } else if (words.take("without address")) {
       member.conn_url.clear();
     } else if (!describe_tags(member.tags, words)) {
@@ -242,6 +261,30 @@ void Stage::request(Words& words) {
 
 void Stage::optime(Words& words) { cluster().status.optime = words.lsn(); }
 
+void Stage::config(Words& words) {
+  const bool readable = words.take("readable");
+  if (!readable && !words.take("unreadable"))
+    throw Misspelt("the configuration in etcd is readable or unreadable");
+  cluster().config_readable = readable;
+}
+
+void Stage::positions(Words& words) {
+  auto& slots = cluster().status.slots;
+  slots.clear();
+  for (auto& item : words.items()) {
+    const auto name = item.next("a slot's name");
+    slots[name] = item.lsn();
+    item.end();
+  }
+}
+
+void Stage::retained(Words& words) {
+  auto& names = cluster().status.retain_slots;
+  names.clear();
+  if (words.take("none")) return;
+  for (auto& item : words.items()) names.push_back(item.next("a slot's name"));
+}
+
 void Stage::history(Words& words) {
   auto& history = cluster().history;
   history.clear();
@@ -274,8 +317,52 @@ void Stage::set(Words& words) {
     to.use_pg_rewind = flag(words);
   } else if (key == "use_slots") {
     to.use_slots = flag(words);
+  } else if (key == "slots") {
+    set_slots(words);
+  } else if (key == "ignore_slots") {
+    set_ignored_slots(words);
+  } else if (key == "standby_cluster") {
+    to.standby_cluster = flag(words);
+  } else if (key == "pause") {
+    to.pause = flag(words);
   } else {
     throw Misspelt(fmt::format("'{}' is no setting that the policy depends on", key));
+  }
+}
+
+void Stage::set_slots(Words& words) {
+  auto& slots = s_.settings.permanent_slots;
+  slots.clear();
+  if (words.take("none")) return;
+  for (auto& item : words.items()) {
+    auto& slot = slots[item.next("a slot's name")];
+    slot.logical = item.take("logical in");
+    if (slot.logical) {
+      slot.database = item.next("a database");
+      slot.plugin = item.next("a plugin");
+    }
+    using Type = ha::PermanentSlot::ClusterType;
+    if (item.take("of standby clusters")) slot.cluster_type = Type::standby;
+    if (item.take("of primary clusters")) slot.cluster_type = Type::primary;
+    item.end();
+  }
+}
+
+void Stage::set_ignored_slots(Words& words) {
+  auto& matchers = s_.settings.ignore_slots;
+  matchers.clear();
+  for (auto& item : words.items()) {
+    auto& matcher = matchers.emplace_back();
+    while (!item.done()) {
+      const auto property = item.next("a property");
+      auto& value = property == "name"       ? matcher.name
+                    : property == "database" ? matcher.database
+                    : property == "plugin"   ? matcher.plugin
+                    : property == "type"
+                        ? matcher.type
+                        : throw Misspelt("a slot is ignored by name, database, plugin or type");
+      value = item.next("its value");
+    }
   }
 }
 
@@ -311,12 +398,14 @@ void Stage::postgres(Words& words) {
     if (primary) instance.upstream.reset();
     if (words.at_lsn()) status.position = status.received = status.replayed = words.lsn();
     if (status.timeline == 0) status.timeline = 1;
+    status.logical_decoding = !words.take("without logical decoding");
     if (words.take("timeline")) status.timeline = static_cast<pg::Timeline>(words.number());
     if (words.take("of")) instance.upstream = upstream(words.next("a member's name"));
     status.receiver_streaming = !primary && !words.take("not streaming");
     return;
   }
   instance.status.reset();
+  slots_told_ = false;
   if (words.take("stopped"))
     instance.process = Process::stopped;
   else if (words.take("starting"))
@@ -396,14 +485,33 @@ void Stage::walsenders(Words& words) {
 void Stage::slots(Words& words) {
   auto& slots = server().slots;
   slots.clear();
+  slots_told_ = true;
   if (words.take("none")) return;
   for (auto& item : words.items()) {
     ha::Slot slot{.name = item.next("a slot's name")};
+    slot.restart_lsn = item.take("without WAL") ? std::nullopt
+                       : item.at_lsn()          ? std::optional(item.lsn())
+                                                : std::optional(pg::Lsn{1});
     slot.active = item.take("active");
-    slot.logical = item.take("logical");
+    slot.logical = item.take("logical in");
+    if (slot.logical) {
+      slot.database = item.next("a database");
+      slot.plugin = item.next("a plugin");
+      slot.confirmed = slot.restart_lsn;
+    }
+    slot.has_xmin = item.take("with xmin");
+    slot.lost = item.take("lost");
     item.end();
     slots.push_back(std::move(slot));
   }
+}
+
+void Stage::fetched(Words& words) {
+  ha::FetchedSlots fetched{
+      .epoch = cluster().leader ? cluster().leader->epoch : 0, .at = s_.now, .files = {}};
+  for (auto& item : words.items())
+    fetched.files.push_back({.name = item.next("a slot's name"), .kind = {}, .state = {}});
+  s_.local.memory.slots.fetched = std::move(fetched);
 }
 
 void Stage::lease(Words& words) {
@@ -519,6 +627,10 @@ const Directive Directive::kAll[] = {
     {"names", &Stage::names},
     {"walsenders", &Stage::walsenders},
     {"slots", &Stage::slots},
+    {"config", &Stage::config},
+    {"positions", &Stage::positions},
+    {"retained", &Stage::retained},
+    {"fetched", &Stage::fetched},
     {"lease", &Stage::lease},
     {"job", &Stage::job},
     {"compared", &Stage::compared},

@@ -33,6 +33,9 @@ class Stage {
   void request(Words& words);
   void optime(Words& words);
   void history(Words& words);
+  void config(Words& words);
+  void positions(Words& words);
+  void retained(Words& words);
   void set(Words& words);
   // This node
   void me(Words& words);
@@ -42,6 +45,7 @@ class Stage {
   void names(Words& words);
   void walsenders(Words& words);
   void slots(Words& words);
+  void fetched(Words& words);
   void lease(Words& words);
   void job(Words& words);
   void compared(Words& words);
@@ -56,8 +60,12 @@ class Stage {
   ha::Revision next_revision() { return ++revision_; }
   void describe_member(ha::Member& member, Words& words);
   void start_job(const ha::Action& action);
+  void set_slots(Words& words);
+  void set_ignored_slots(Words& words);
+  ha::Situation with_usual_slots() const;
 
   ha::Situation s_;
+  bool slots_told_ = false;    // until then a standby has those that it should have
   ha::ClusterView last_seen_;  // what etcd held when it went silent
   ha::Revision revision_ = 100;
 };

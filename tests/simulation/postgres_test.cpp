@@ -47,7 +47,7 @@ struct PostgresModel : testing::Test {
                               .newest_timeline = 1,
                               .state = ha::ControlState::shut_down,
                               .checkpoint_timeline = 1,
-                              .slots = {"a", "b", "c"}};
+                              .slots = {{"a", {}}, {"b", {}}, {"c", {}}}};
     Server::start(site, host);
     pass(5s);
   }
@@ -252,7 +252,7 @@ TEST_F(PostgresModel, WithoutItsSlotAStandbyWaits) {
   a.data.slots.clear();
   make_standby(b, a);
   EXPECT_FALSE(b.server->receives());
-  a.data.slots.insert("b");
+  a.data.slots["b"] = {};
   pass(10s);
   EXPECT_TRUE(b.server->receives());
 }

@@ -112,11 +112,42 @@ TEST(DynamicConfig, WhatNothingObeysIsToldUnlessItSaysNothing) {
                             "maximum_lag_on_syncnode":-1,"primary_stop_timeout":0})")
                   .problems,
               IsEmpty());
-  EXPECT_THAT(
-      effective(R"({"failsafe_mode":true,"slots":{"a":null},"standby_cluster":{"host":"h"}})").problems,
-      ElementsAre("failsafe_mode is not supported yet; it has no effect",
-                  "standby_cluster is not supported yet; it has no effect",
-                  "slots is not supported yet; it has no effect"));
+  EXPECT_THAT(effective(R"({"failsafe_mode":true,"standby_cluster":{"host":"h"}})").problems,
+              ElementsAre("failsafe_mode is not supported yet; it has no effect",
+                          "standby_cluster is not supported yet; it has no effect"));
+}
+
+TEST(DynamicConfig, SlotsSayWhatTheyAreOrAreTakenForPhysical) {
+  const auto settings =
+      effective(R"({"slots":{"a":null,"b":0,"c":{},"d":{"type":"physical","cluster_type":"standby"},
+      "e":{"database":"app","plugin":"pgoutput"},"f":{"type":"logical","database":"app","plugin":"wal2json"},
+      "g":{"database":"app"}}})")
+          .settings;
+  const ha::PermanentSlot physical;
+  EXPECT_EQ(settings.permanent_slots, (std::map<std::string, ha::PermanentSlot>{
+                                          {"a", physical},
+                                          {"b", physical},
+                                          {"c", physical},
+                                          {"d", {.cluster_type = ha::PermanentSlot::ClusterType::standby}},
+                                          {"e", {.logical = true, .database = "app", .plugin = "pgoutput"}},
+                                          {"f", {.logical = true, .database = "app", .plugin = "wal2json"}},
+                                          {"g", physical}}));
+  EXPECT_TRUE(settings.slots_understood);
+  EXPECT_TRUE(
+      effective(R"({"permanent_slots":{"a":0},"slots":{"b":0}})").settings.permanent_slots.contains("a"));
+}
+
+TEST(DynamicConfig, ASlotThatMakesNoSenseKeepsOthersFromBeingDropped) {
+  const auto config =
+      effective(R"({"slots":{"a":{"type":"logical"},"B":0,"c":7,"d":0},"ignore_slots":[1,{"name":"x"}]})");
+  EXPECT_THAT(config.problems,
+              ElementsAre("slots.a is ignored: a logical slot needs a database and a plugin",
+                          "slots.B is ignored: a slot's name has at most 63 of a-z, 0-9 and _",
+                          "slots.c is ignored: it is a number, and type, database and plugin are expected",
+                          "ignore_slots: a number among its entries is ignored, an object is expected"));
+  EXPECT_EQ(config.settings.permanent_slots.size(), 1u);
+  EXPECT_THAT(config.settings.ignore_slots, ElementsAre(ha::SlotMatcher{.name = "x"}));
+  EXPECT_FALSE(config.settings.slots_understood);
 }
 
 TEST(DynamicConfig, LocalWinsExceptForWhatAllNodesMustShare) {

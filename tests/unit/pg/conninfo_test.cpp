@@ -62,6 +62,9 @@ TEST(Names, OfSlotsAreThoseOfPatroni) {
   EXPECT_EQ(slot_name("Node.1_x"), "node_1_x");
   EXPECT_EQ(slot_name("a b"), "au0032b");
   EXPECT_EQ(slot_name("k\xc3\xb6ln"), "ku0246ln");
+  EXPECT_EQ(slot_name("K\xc3\x96LN"), "ku0246ln");
+  EXPECT_EQ(slot_name("\xd0\x96"), "u1078");  // a Cyrillic capital
+  EXPECT_EQ(slot_name("\xc4\x86"), "u0263");  // C with acute
   EXPECT_EQ(slot_name(std::string(80, 'a')), std::string(63, 'a'));
 }
 

@@ -1,0 +1,16 @@
+// What the leader's, the replica's and the recovery group say about replication slots.
+#pragma once
+
+#include "ha/rules.hpp"
+
+namespace holdfast::ha {
+
+Verdict sync_leader_slots(const Situation& situation);
+Verdict sync_replica_slots(const Situation& situation);
+
+// Copying logical slots, in three steps: read the leader's files while our server runs, stop it, place them.
+Verdict fetch_slots(const Situation& situation);
+Verdict stop_for_slots(const Situation& situation);
+Verdict place_slots(const Situation& situation);
+
+}  // namespace holdfast::ha
