@@ -34,6 +34,10 @@ class Node:
         self._place.account.make_directory(self.directory)
         self._place.account.write_private(self.config_file, config.as_yaml(self.config()))
 
+    def run_with(self, stack):
+        """Another agent from the next start on; it reads the same file."""
+        self._stack = stack
+
     # Processes
 
     def agent(self):

@@ -27,6 +27,11 @@ class Router:
         self._place.account.make_directory(self.directory)
         self._place.account.write_private(self.config_file, self._stack.router_config(self._spec)[1])
 
+    def run_with(self, stack):
+        """Another router from the next start on, on the same ports."""
+        self._stack = stack
+        self.write_config()
+
     def running(self):
         return process.Process.load(self._place.pid_file(self.name))
 
