@@ -132,7 +132,7 @@ class Agent {
 
   // slots.cpp
   void note_slot(std::string_view doing, const std::string& name, const base::Result<void>& outcome);
-  base::Task<void> move_logical_slots(std::map<std::string, ha::SlotMove> moves);
+  base::Task<void> sync_logical_slots(ha::SyncSlots action);
 
   // jobs.cpp
   void start_job(ha::RunningJob job, base::Task<base::Result<void>> work);

@@ -9,8 +9,7 @@ using namespace std::chrono_literals;
 
 // Reading some files of some 200 bytes, over a connection of its own.
 constexpr base::Duration kFetchTime = 5s;
-// Moving a logical slot decodes all WAL in between.
-constexpr base::Duration kMoveTime = 60s;
+constexpr base::Duration kSlowTime = 60s;
 
 }  // namespace
 
@@ -24,27 +23,39 @@ base::Task<void> Agent::carry_out(ha::SyncSlots action) {
   auto& postgres = world_.postgres;
   for (const auto& name : action.drop)
     note_slot("dropping", name, co_await postgres.drop_slot(name, quick_deadline()));
-  for (const auto& [name, slot] : action.create)
-    note_slot("creating", name, co_await postgres.create_slot(name, slot, quick_deadline()));
-  std::map<std::string, ha::SlotMove> logical;
-  for (const auto& [name, move] : action.advance) {
-    if (move.database.empty())
-      note_slot("moving", name, co_await postgres.move_slot(name, move, quick_deadline()));
+  ha::SyncSlots slow;
+  for (const auto& [name, slot] : action.create) {
+    if (slot.logical)
+      slow.create.emplace(name, slot);
     else
-      logical.emplace(name, move);
+      note_slot("creating", name, co_await postgres.create_slot(name, slot, quick_deadline()));
   }
-  if (logical.empty()) co_return;
-  for (const auto& [name, move] : logical) situation_.local.memory.slots.moving.insert(name);
-  tasks_.spawn(move_logical_slots(std::move(logical)));
+  for (const auto& [name, move] : action.advance) {
+    if (!move.database.empty())
+      slow.advance.emplace(name, move);
+    else
+      note_slot("moving", name, co_await postgres.move_slot(name, move, quick_deadline()));
+  }
+  if (slow.empty()) co_return;
+  auto& busy = situation_.local.memory.slots.busy;
+  for (const auto& [name, slot] : slow.create) busy.insert(name);
+  for (const auto& [name, move] : slow.advance) busy.insert(name);
+  tasks_.spawn(sync_logical_slots(std::move(slow)));
 }
 
-base::Task<void> Agent::move_logical_slots(std::map<std::string, ha::SlotMove> moves) {
+// A new one waits for the end of all transactions that run, and moving one decodes all WAL in between.
+base::Task<void> Agent::sync_logical_slots(ha::SyncSlots action) {
   auto& memory = situation_.local.memory.slots;
-  for (const auto& [name, move] : moves) {
-    const auto moved = co_await world_.postgres.move_slot(name, move, world_.clock.now() + kMoveTime);
+  for (const auto& [name, slot] : action.create) {
+    note_slot("creating", name,
+              co_await world_.postgres.create_slot(name, slot, world_.clock.now() + kSlowTime));
+    memory.busy.erase(name);
+  }
+  for (const auto& [name, move] : action.advance) {
+    const auto moved = co_await world_.postgres.move_slot(name, move, world_.clock.now() + kSlowTime);
     note_slot("moving", name, moved);
     if (!moved && moved.error().kind == base::ErrorKind::invalid) memory.stuck.insert(name);
-    memory.moving.erase(name);
+    memory.busy.erase(name);
   }
 }
 

@@ -62,7 +62,7 @@ struct FetchedSlots {
 struct SlotMemory {
   std::optional<RetainedSlots> retained;         // of a leader
   std::map<std::string, base::Instant> trouble;  // slots that could not be made, moved or dropped, and when
-  std::set<std::string> moving;                  // logical slots that are being moved beside the loop
+  std::set<std::string> busy;                    // logical slots that are made or moved beside the loop
   std::set<std::string> stuck;                   // logical slots that cannot be moved here any more
   std::optional<FetchedSlots> fetched;
   std::map<std::string, base::Instant> placed;  // when a slot was placed last

@@ -198,14 +198,15 @@ NewSlot kind_of(const WantedSlot& slot) {
   return {.logical = slot.logical, .database = slot.database, .plugin = slot.plugin};
 }
 
-bool in_trouble(const Situation& s, const std::string& name) {
-  return s.local.memory.slots.trouble.contains(name);
+bool left_alone(const Situation& s, const std::string& name) {
+  const auto& slots = s.local.memory.slots;
+  return slots.trouble.contains(name) || slots.busy.contains(name);
 }
 
 void plan_present(SyncSlots& plan, const Slot& slot, const WantedSlot* wanted, const Situation& s,
                   const ClusterView& view) {
   // A slot in use can neither be dropped nor moved by anybody else.
-  if (slot.active || in_trouble(s, slot.name) || s.local.memory.slots.moving.contains(slot.name)) return;
+  if (slot.active || left_alone(s, slot.name)) return;
   if (must_go(slot, wanted, s, view))
     plan.drop.insert(slot.name);
   else if (wanted && same_kind(slot, *wanted))
@@ -261,7 +262,7 @@ SyncSlots plan_slots(const Situation& s, const ClusterView& view) {
     plan_present(plan, slot, found == wanted.end() ? nullptr : &found->second, s, view);
   }
   for (const auto& [name, slot] : wanted) {
-    if (in_trouble(s, name) || (find_slot(s, name) && !plan.drop.contains(name))) continue;
+    if (left_alone(s, name) || (find_slot(s, name) && !plan.drop.contains(name))) continue;
     if (slot.logical && (!is_primary(s) || !status.logical_decoding)) continue;
     plan.create[name] = kind_of(slot);
   }
@@ -272,7 +273,7 @@ std::map<std::string, NewSlot> slots_to_copy(const Situation& s, const ClusterVi
   std::map<std::string, NewSlot> missing;
   const auto& memory = s.local.memory;
   for (const auto& [name, slot] : wanted_slots(s, view, leads(s))) {
-    if (!can_be_copied(s, slot) || in_trouble(s, name)) continue;
+    if (!can_be_copied(s, slot) || left_alone(s, name)) continue;
     const auto placed = memory.slots.placed.find(name);
     if (placed != memory.slots.placed.end() && s.now < placed->second + kCopyAgain) continue;
     const auto* present = find_slot(s, name);
@@ -361,10 +362,15 @@ ClusterView told_by_leader(ClusterView view, const MemberName& leader,
                            const std::map<std::string, pg::Lsn>& slots) {
   if (!view.leader) view.leader = LeaderKey{};
   view.leader->name = leader;
-  view.status.slots = slots;
+  // What etcd said is older, or, when it answers again, newer.
+  for (const auto& [name, position] : slots) {
+    auto& known = view.status.slots[name];
+    known = std::max(known, position);
+  }
   for (auto& member : view.members) {
     const auto found = slots.find(pg::slot_name(member.name));
-    if (found != slots.end() && !member.tags.replicatefrom.empty()) member.xlog_location = found->second;
+    if (found == slots.end() || member.tags.replicatefrom.empty()) continue;
+    member.xlog_location = std::max(member.xlog_location.value_or(pg::Lsn{}), found->second);
   }
   return view;
 }

@@ -100,7 +100,8 @@ class Postgres {
   virtual base::Task<base::Result<void>> configure(patroni::PostgresSettings settings,
                                                    base::Instant deadline) = 0;
   // A slot that is there already, or gone already, is as good as one that was made or dropped.
-  // refused: the slot is in use, or there is no room for another.
+  // refused: the slot is in use, or there is no room for another. A logical one waits for the end of all
+  // running transactions.
   virtual base::Task<base::Result<void>> create_slot(std::string name, ha::NewSlot slot,
                                                      base::Instant deadline) = 0;
   virtual base::Task<base::Result<void>> drop_slot(std::string name, base::Instant deadline) = 0;
