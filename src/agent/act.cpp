@@ -21,6 +21,7 @@ constexpr base::Duration kPeerAnswerTime = 1s;
 // waits.
 constexpr base::Duration kLostLeaderAnswerTime = 300ms;
 constexpr base::Duration kInspectTime = 5s;  // includes reading our own WAL to its end
+constexpr base::Duration kNameTime = 3s;     // as Patroni gives a namesake to answer
 constexpr double kReportedShare = 0.1;       // of a job's progress, in the log
 
 ports::ReportProgress reporter(ha::JobKind kind) {
@@ -236,8 +237,14 @@ base::Task<void> Agent::carry_out(ha::Bootstrap) {
 }
 
 base::Task<void> Agent::carry_out(ha::Clone action) {
-  start_job({.kind = ha::JobKind::clone, .source = action.source.name, .epoch = leader_epoch()},
-            world_.postgres.clone(action.source, reporter(ha::JobKind::clone)));
+  ha::RunningJob job{.kind = ha::JobKind::clone,
+                     .source = action.source.name,
+                     .from_replica = action.from_replica,
+                     .epoch = leader_epoch()};
+  if (situation_.cluster && situation_.cluster->leader) job.leader = situation_.cluster->leader->name;
+  ports::Postgres::CloneOptions options{.discard = action.discard};
+  auto work = world_.postgres.clone(std::move(action.source), reporter(ha::JobKind::clone), options);
+  start_job(std::move(job), std::move(work));
   co_return;
 }
 
@@ -312,6 +319,13 @@ base::Task<void> Agent::carry_out(ha::AdoptCluster action) {
 
 // The loop sees to these itself.
 base::Task<void> Agent::carry_out(ha::Wait) { co_return; }
+base::Task<void> Agent::carry_out(ha::CheckName action) {
+  const auto asked_before = liveness_asked_;
+  const bool answered =
+      co_await world_.peers.answers(std::move(action.api_url), world_.clock.now() + kNameTime);
+  // An address that was ours under another name: then it was our own REST API that answered.
+  situation_.local.memory.name_taken = answered && liveness_asked_ == asked_before;
+}
 base::Task<void> Agent::carry_out(ha::Refuse) { co_return; }
 base::Task<void> Agent::carry_out(ha::Exit) { co_return; }
 

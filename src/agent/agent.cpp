@@ -31,6 +31,7 @@ Agent::Agent(World world, patroni::NodeConfig config, Observer* observer, std::s
   auto& local = situation_.local;
   local.name = config_.name;
   local.conn_url = "postgres://" + config_.postgresql.connect_address + "/" + config_.postgresql.database;
+  local.api_url = api_url_of(config_);
   local.tags = config_.tags;
   local.memory.agent_started_at = world_.clock.now();
   situation_.settings =

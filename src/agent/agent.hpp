@@ -56,6 +56,8 @@ class Agent {
 
   // SIGTERM: stop PostgreSQL cleanly, hand over, and let run() return.
   void request_stop();
+  // Somebody asked GET /liveness; perhaps this agent itself, looking for a node of its own name.
+  void note_liveness_asked() { ++liveness_asked_; }
   // Look again now: something has changed that no watch tells.
   void wake() { wake_.set(); }
 
@@ -117,6 +119,7 @@ class Agent {
   base::Task<void> carry_out(ha::ConfirmBootstrap action);
   base::Task<void> carry_out(ha::AdoptCluster action);
   base::Task<void> carry_out(ha::Wait action);
+  base::Task<void> carry_out(ha::CheckName action);
   base::Task<void> carry_out(ha::Refuse action);
   base::Task<void> carry_out(ha::Exit action);
   // Whether it was committed; logs what went wrong.
@@ -145,6 +148,7 @@ class Agent {
   base::Task<void> publisher();
   base::Task<void> write_published();
   std::string status_value() const;
+  static std::string api_url_of(const patroni::NodeConfig& config);
 
   World world_;
   patroni::NodeConfig config_;
@@ -157,6 +161,7 @@ class Agent {
   std::optional<patroni::PostgresSettings> applied_;  // what PostgreSQL was last configured with
   std::optional<base::WallTime> etcd_last_seen_;
   std::string etcd_problem_;
+  std::uint64_t liveness_asked_ = 0;
   std::vector<std::string> config_problems_;
 
   base::Event wake_;

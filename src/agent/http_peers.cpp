@@ -56,4 +56,12 @@ base::Task<base::Result<ha::PeerStatus>> HttpPeers::status(std::string api_url, 
   co_return parse_peer_status(answer->body);
 }
 
+base::Task<bool> HttpPeers::answers(std::string api_url, base::Instant deadline) {
+  auto url = net::parse_http_url(api_url);
+  if (!url) co_return false;
+  net::HttpRequest question{.method = "GET", .target = "/liveness"};
+  const auto answer = co_await client_.send(url->endpoint, std::move(question), deadline);
+  co_return answer.has_value();
+}
+
 }  // namespace holdfast::agent

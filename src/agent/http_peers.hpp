@@ -14,6 +14,7 @@ class HttpPeers final : public ports::Peers {
   explicit HttpPeers(net::HttpClient& client) : client_(client) {}
 
   base::Task<base::Result<ha::PeerStatus>> status(std::string api_url, base::Instant deadline) override;
+  base::Task<bool> answers(std::string api_url, base::Instant deadline) override;
 
  private:
   net::HttpClient& client_;

@@ -55,13 +55,19 @@ MemberRole role_of(const ha::LocalState& local, bool leader) {
 
 }  // namespace
 
+std::string Agent::api_url_of(const patroni::NodeConfig& config) {
+  const char* scheme = config.restapi.certfile.empty() ? "http://" : "https://";
+  return scheme + config.restapi.connect_address + "/patroni";
+}
+
 patroni::MemberValue Agent::member_value() const {
   const auto& local = situation_.local;
-  const char* scheme = config_.restapi.certfile.empty() ? "http://" : "https://";
   patroni::MemberValue value;
   value.conn_url = local.conn_url;
-  value.api_url = scheme + config_.restapi.connect_address + "/patroni";
+  value.api_url = local.api_url;
   value.state = state_of(local);
+  if (value.state == MemberState::initdb && config_.bootstrap.method)
+    value.state = MemberState::custom_bootstrap;
   value.role = role_of(local, ha::is_leader(situation_));
   value.version = patroni::kPatroniVersion;
   value.tags = config_.tags_json;

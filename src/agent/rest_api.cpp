@@ -64,6 +64,7 @@ std::optional<HttpResponse> RestApi::refuse_caller(const HttpRequest& request) c
 
 base::Task<HttpResponse> RestApi::answer_read(const HttpRequest& request) {
   const auto path = request.path();
+  if (path == "/liveness") agent_.note_liveness_asked();
   const auto& contents = agent_.contents();
   if (path == "/history") co_return json(200, patroni::history_body(contents.history));
   if (path == "/cluster") {

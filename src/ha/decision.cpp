@@ -42,7 +42,10 @@ struct Describe {
     return fmt::format("compare_timelines {}", compare.leader.name);
   }
   std::string operator()(const Bootstrap&) const { return "bootstrap"; }
-  std::string operator()(const Clone& clone) const { return fmt::format("clone {}", clone.source.name); }
+  std::string operator()(const Clone& clone) const {
+    return fmt::format("clone {}{}", clone.source.name.empty() ? "nobody" : clone.source.name,
+                       clone.discard ? ", discarding the old data" : "");
+  }
   std::string operator()(const StartPostgres& start) const {
     if (!start.standby) return "start_postgres";
     return fmt::format("start_postgres standby of {}", start.upstream ? start.upstream->name : "nobody");
@@ -57,6 +60,7 @@ struct Describe {
   std::string operator()(const AnnounceBootstrap&) const { return "announce_bootstrap"; }
   std::string operator()(const ConfirmBootstrap&) const { return "confirm_bootstrap"; }
   std::string operator()(const AdoptCluster&) const { return "adopt_cluster"; }
+  std::string operator()(const CheckName&) const { return "check_name"; }
   std::string operator()(const Refuse&) const { return "refuse"; }
   std::string operator()(const Exit&) const { return "exit"; }
 };

@@ -71,7 +71,9 @@ struct CompareTimelines {
 // Jobs.
 struct Bootstrap {};
 struct Clone {
-  Upstream source;
+  Upstream source;            // without a name: nobody; only what works without is tried
+  bool from_replica = false;  // and not from the leader
+  bool discard = false;       // the old data is thrown away first, instead of kept beside
 };
 struct StartPostgres {
   bool standby = false;
@@ -99,6 +101,11 @@ struct AdoptCluster {
   SystemId system_id;
 };
 
+// Does somebody else with our name answer there?
+struct CheckName {
+  std::string api_url;
+};
+
 // This node must not take part: the agent ends, and touches nothing.
 struct Refuse {};
 // Asked to stop, and all is done.
@@ -109,7 +116,7 @@ using Action =
                  PollPeers, WriteSyncState, DeleteSyncState, ClearFailoverRequest, WriteHistory, SetSyncNames,
                  SyncSlots, FetchSlots, PlaceSlots, Follow, CompareTimelines, Bootstrap, Clone, StartPostgres,
                  StopPostgres, Promote, Rewind, CancelJob, TakeInitializeKey, AnnounceBootstrap,
-                 ConfirmBootstrap, AdoptCluster, Refuse, Exit>;
+                 ConfirmBootstrap, AdoptCluster, CheckName, Refuse, Exit>;
 
 // "acquire_leader_key", "stop_postgres immediate": for logs, transcripts and the journal.
 std::string to_string(const Action& action);

@@ -60,10 +60,11 @@ void fold_job_success(Memory& memory, const RunningJob& job, base::Instant now) 
   // Slots are not part of a copy, and pg_rewind empties their directory.
   if (job.kind == JobKind::clone || job.kind == JobKind::rewind || job.kind == JobKind::bootstrap)
     forget_slots(memory);
-  // Both leave a prefix of the source's history here. A later epoch needs a comparison of its own.
-  if (job.kind == JobKind::clone || job.kind == JobKind::rewind)
+  // Both leave a prefix of the source's history here, and a replica's is one of its leader's. A later epoch
+  // needs a comparison of its own.
+  if ((job.kind == JobKind::clone && !job.source.empty()) || job.kind == JobKind::rewind)
     memory.comparison =
-        Comparison{.leader = job.source,
+        Comparison{.leader = job.from_replica ? job.leader : job.source,
                    .epoch = job.epoch,
                    .verdict = Divergence::none,
                    .reason = fmt::format("after the {} from {}", to_string(job.kind), job.source),

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <numeric>
 
 #include "ha/rules.hpp"
 
@@ -67,11 +68,40 @@ Verdict run(const Situation& s) {
   return Proposal{Bootstrap{}, "we hold the initialize key"};
 }
 
+// Replicas that offer themselves as a source spare the leader. One that has just failed is left out.
+std::vector<const Member*> willing_sources(const Situation& s) {
+  std::vector<const Member*> willing;
+  const auto& failure = s.local.memory.failure;
+  for (const auto& member : s.cluster->members) {
+    if (!member.tags.clonefrom || member.state != MemberState::running || member.conn_url.empty()) continue;
+    if (member.name == s.local.name || s.cluster->led_by(member.name)) continue;
+    if (failure && failure->kind == JobKind::clone && failure->source == member.name) continue;
+    willing.push_back(&member);
+  }
+  return willing;
+}
+
+std::optional<Clone> clone_from(const Situation& s) {
+  const auto leader = leader_upstream(s);
+  if (!leader || s.cluster->member(leader->name)->state != MemberState::running) return std::nullopt;
+  const auto willing = willing_sources(s);
+  if (willing.empty()) return Clone{.source = *leader};
+  // Nodes of different names spread over them.
+  const auto& name = s.local.name;
+  const auto& chosen =
+      *willing[static_cast<std::size_t>(std::accumulate(name.begin(), name.end(), 0u)) % willing.size()];
+  return Clone{.source = {chosen.name, chosen.conn_url}, .from_replica = true};
+}
+
 Verdict clone_back_off(const Situation& s) {
   if (!s.cluster || !replaceable(s.local.instance) || !initialized(s)) return std::nullopt;
   const auto until = backing_off(s, JobKind::clone);
-  if (!until || s.local.memory.failure->source != (s.cluster->leader ? s.cluster->leader->name : ""))
-    return std::nullopt;
+  if (!until) return std::nullopt;
+  const auto& failure = *s.local.memory.failure;
+  const auto next = clone_from(s);
+  const bool same_source = failure.source == (next ? next->source.name : "");
+  // The leader stands in for a replica at once, but then they do not take turns without a pause.
+  if (!same_source && (failure.in_a_row < 2 || !s.cluster->member(failure.source))) return std::nullopt;
   return Proposal{
       Wait{std::min(*until, next_look(s))},
       fmt::format("the clone failed ({}); trying again soon", s.local.memory.failure->error.message)};
@@ -79,9 +109,18 @@ Verdict clone_back_off(const Situation& s) {
 
 Verdict clone(const Situation& s) {
   if (!s.cluster || !replaceable(s.local.instance) || !initialized(s)) return std::nullopt;
-  const auto leader = leader_upstream(s);
-  if (!leader || s.cluster->member(leader->name)->state != MemberState::running) return std::nullopt;
-  return Proposal{Clone{*leader}, fmt::format("from leader {}", leader->name)};
+  auto source = clone_from(s);
+  if (!source) return std::nullopt;
+  auto reason = fmt::format("from {} {}", source->from_replica ? "replica" : "leader", source->source.name);
+  return Proposal{std::move(*source), std::move(reason)};
+}
+
+// A cluster that lost all its members comes back from its backups.
+Verdict restore_without_leader(const Situation& s) {
+  if (!s.cluster || !replaceable(s.local.instance) || !initialized(s) || s.cluster->leader)
+    return std::nullopt;
+  if (!s.settings.can_restore_without_leader) return std::nullopt;
+  return Proposal{Clone{}, "there is no leader, but a method that works without one"};
 }
 
 Verdict wait(const Situation& s) {
@@ -122,8 +161,10 @@ constexpr Rule kRules[] = {
     {"bootstrap.take_initialize_key", "Claim the right to make a new cluster.", take_initialize_key},
     {"bootstrap.back_off", "Pause after a failed bootstrap.", back_off},
     {"bootstrap.run", "initdb, first start, users.", run},
-    {"bootstrap.clone_back_off", "Pause after a failed clone from the same leader.", clone_back_off},
-    {"bootstrap.clone", "Copy the leader.", clone},
+    {"bootstrap.clone_back_off", "Pause after a failed clone.", clone_back_off},
+    {"bootstrap.clone", "Copy a replica that offers itself, else the leader.", clone},
+    {"bootstrap.restore_without_leader", "Without a leader, restore a backup where that is configured.",
+     restore_without_leader},
     {"bootstrap.wait", "Wait for somebody to copy from.", wait},
     {"bootstrap.adopt", "Write an existing cluster into an empty etcd.", adopt},
     {"bootstrap.wait_for_adoption", "A standby does not speak for a cluster that etcd does not know.",

@@ -9,9 +9,11 @@ Verdict cancel_stale(const Situation& s) {
   if (!s.local.job || !s.cluster) return std::nullopt;
   const auto& job = *s.local.job;
   if (job.kind != JobKind::clone && job.kind != JobKind::rewind) return std::nullopt;
+  if (job.from_replica) return std::nullopt;  // it will follow the new leader, and so shall we
   if (!s.cluster->leader || s.cluster->leader->name == job.source) return std::nullopt;
-  return Proposal{CancelJob{}, fmt::format("the {} from {} is stale: {} leads now", to_string(job.kind),
-                                           job.source, s.cluster->leader->name)};
+  return Proposal{CancelJob{},
+                  fmt::format("the {} from {} is stale: {} leads now", to_string(job.kind),
+                              job.source.empty() ? "nobody" : job.source, s.cluster->leader->name)};
 }
 
 Verdict cancel_promote(const Situation& s) {

@@ -37,6 +37,13 @@ Verdict give_up_promotion(const Situation& s) {
                   fmt::format("the promotion failed: {}", failure->error.message)};
 }
 
+Verdict refused_promotion(const Situation& s) {
+  const auto& failure = s.local.memory.failure;
+  if (!leads_standby(s) || !failure || !backing_off(s, JobKind::promote)) return std::nullopt;
+  if (failure->error.kind != base::ErrorKind::refused) return std::nullopt;
+  return Proposal{ReleaseLeaderKey{}, fmt::format("before the promotion: {}", failure->error.message)};
+}
+
 // Whoever it names besides this leader must confirm every commit. Before the promotion nobody does, not even
 // those of an earlier leadership of ours.
 Verdict claim_sync_state(const Situation& s) {
@@ -152,6 +159,8 @@ Verdict wait(const Situation& s) {
 }
 
 constexpr Rule kRules[] = {
+    {"leader.refused_promotion", "The user's fence failed, and nothing was promoted: release the key.",
+     refused_promotion},
     {"leader.give_up_promotion",
      "Stop PostgreSQL when its promotion failed; the key follows when it has stopped.", give_up_promotion},
     {"leader.claim_sync_state", "Before promoting or accepting writes, /sync must be this leader's.",

@@ -40,6 +40,19 @@ Verdict give_key_away(const Situation& s) {
                   fmt::format("PostgreSQL ended, and {} has every acknowledged commit", *candidate)};
 }
 
+bool somebody_can_take_over(const Situation& s) { return check_switchover(s, FailoverRequest{}).possible; }
+
+bool prefers_failover(const Situation& s) {
+  return s.settings.primary_start_timeout <= base::Duration::zero();
+}
+
+Verdict fail_over_at_once(const Situation& s) {
+  if (!stopped_with_data(s) || !is_leader(s) || !was_primary(s) || !prefers_failover(s)) return std::nullopt;
+  if (!somebody_can_take_over(s)) return std::nullopt;
+  return Proposal{ReleaseLeaderKey{},
+                  "PostgreSQL ended, primary_start_timeout is 0, and another member can take over"};
+}
+
 Verdict give_up_promotion(const Situation& s) {
   const auto& failure = s.local.memory.failure;
   if (!stopped_with_data(s) || !is_leader(s) || !backing_off(s, JobKind::promote)) return std::nullopt;
@@ -82,7 +95,8 @@ Verdict start_without_etcd(const Situation& s) {
 Verdict let_candidate_lead(const Situation& s) {
   if (!stopped_with_data(s) || !s.cluster || s.cluster->leader || !was_primary(s)) return std::nullopt;
   const auto& since = s.local.memory.leaderless_since;
-  const auto candidate = lossless_candidate(s);
+  auto candidate = lossless_candidate(s);
+  if (!candidate && prefers_failover(s) && somebody_can_take_over(s)) candidate = "another member";
   if (!candidate || !since || s.now >= *since + kCandidateTime) return std::nullopt;
   return Proposal{Wait{std::min(next_look(s), *since + kCandidateTime)},
                   fmt::format("{} can take over", *candidate)};
@@ -144,10 +158,17 @@ bool must_be_recloned(const Situation& s) {
          (!s.settings.use_pg_rewind || s.local.memory.rewind_impossible);
 }
 
+bool may_discard(const Situation& s) {
+  const auto& settings = s.settings;
+  const bool rewind_failed = settings.use_pg_rewind || s.local.instance.data == DataDirectory::half_rewound;
+  return settings.remove_data_directory_on_diverged_timelines ||
+         (rewind_failed && settings.remove_data_directory_on_rewind_failure);
+}
+
 Verdict reclone(const Situation& s) {
   const auto leader = leader_upstream(s);
   if (!must_be_recloned(s) || !leader || backing_off(s, JobKind::clone)) return std::nullopt;
-  return Proposal{Clone{*leader},
+  return Proposal{Clone{.source = *leader, .discard = may_discard(s)},
                   s.local.instance.data == DataDirectory::half_rewound
                       ? "a rewind did not finish; the data here cannot be used"
                       : fmt::format("cannot be rewound: {}", comparison_with_leader(s)->reason)};
@@ -171,6 +192,8 @@ constexpr Rule kRules[] = {
     {"recovery.hand_over_key", "PostgreSQL stopped for a switchover: release the key.", hand_over_key},
     {"recovery.give_key_away", "The primary died and a standby has every commit: release the key.",
      give_key_away},
+    {"recovery.fail_over_at_once", "Where failing over is preferred to starting again: release the key.",
+     fail_over_at_once},
     {"recovery.give_up_promotion", "Stopped after a failed promotion: release the key.", give_up_promotion},
     {"recovery.give_up_starting", "Release the key when PostgreSQL does not start.", give_up_starting},
     {"recovery.release_unusable", "Release the key when the data cannot be started.", release_unusable},

@@ -76,6 +76,26 @@ Verdict other_cluster(const Situation& s) {
                               instance.control->system_id, *s.cluster->initialize)};
 }
 
+const Member* namesake(const Situation& s) {
+  const auto* member = s.cluster ? s.cluster->member(s.local.name) : nullptr;
+  // What is published under our name with our address is ours, of this or an earlier run of the agent.
+  const bool ours = !member || member->api_url.empty() || member->api_url == s.local.api_url;
+  return ours || s.local.api_url.empty() ? nullptr : member;
+}
+
+Verdict check_name(const Situation& s) {
+  const auto* other = namesake(s);
+  if (!other || s.local.memory.name_taken) return std::nullopt;
+  return Proposal{CheckName{other->api_url},
+                  fmt::format("a member {} has been at {}", s.local.name, other->api_url)};
+}
+
+Verdict name_taken(const Situation& s) {
+  if (!namesake(s) || !s.local.memory.name_taken.value_or(false)) return std::nullopt;
+  return Proposal{Refuse{},
+                  fmt::format("Can't start; there is already a node named '{}' running", s.local.name)};
+}
+
 constexpr Rule kRules[] = {
     {"safety.right_expired", "End a primary whose right to run has ended and cannot be renewed.",
      right_expired},
@@ -83,6 +103,8 @@ constexpr Rule kRules[] = {
     {"safety.another_is_leader", "End a primary when another node holds the leader key.", another_is_leader},
     {"safety.unelectable_primary", "End a primary without the key that may not take it back.",
      unelectable_primary},
+    {"safety.check_name", "Before anything else, find out whether our name is another node's.", check_name},
+    {"safety.name_taken", "Two nodes of one name would both believe to be the leader.", name_taken},
     {"safety.untouchable_data", "Refuse a data directory that is not ours to touch.", untouchable_data},
     {"safety.other_cluster", "Refuse data of another cluster (system identifier differs).", other_cluster},
 };

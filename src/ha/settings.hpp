@@ -45,6 +45,10 @@ struct Settings {
   bool use_pg_rewind = true;
   bool use_slots = true;
   bool standby_cluster = false;  // this cluster's leader is itself a standby, of another cluster
+  // What cannot be rewound is thrown away before it is copied anew; otherwise it is kept beside.
+  bool remove_data_directory_on_rewind_failure = false;
+  bool remove_data_directory_on_diverged_timelines = false;
+  bool can_restore_without_leader = false;  // a replica can be made without anybody to copy from
   base::Duration primary_start_timeout = base::Duration(std::chrono::seconds(300));
   base::Duration primary_stop_timeout{};  // 0: wait for a clean shutdown as long as it takes
   base::Duration primary_race_backoff{};

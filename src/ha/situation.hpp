@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "ha/callbacks.hpp"
 #include "ha/cluster_view.hpp"
 #include "ha/divergence.hpp"
 #include "ha/instance.hpp"
@@ -24,9 +25,11 @@ std::string_view to_string(JobKind kind);
 struct RunningJob {
   JobKind kind = JobKind::start;
   base::Instant started_at;
-  bool immediate = false;  // stop: without waiting for anybody
-  MemberName source;       // clone, rewind, start: whom it depends on; may be empty
-  Epoch epoch = 0;         // of the source's leadership when the job began
+  bool immediate = false;     // stop: without waiting for anybody
+  MemberName source;          // clone, rewind, start: whom it depends on; may be empty
+  bool from_replica = false;  // clone: the source follows `leader`
+  MemberName leader;          // clone: who led when it began; may be empty
+  Epoch epoch = 0;            // of the source's leadership when the job began
 };
 
 // The last job that failed, until one of its kind succeeds.
@@ -84,11 +87,14 @@ struct Memory {
   std::optional<Member> last_leader;
   bool rewind_impossible = false;  // until the next clone
   SlotMemory slots;
+  CallbackMemory callbacks;
+  std::optional<bool> name_taken;  // by another node that runs; absent: not asked
 };
 
 struct LocalState {
   MemberName name;
   std::string conn_url;
+  std::string api_url;  // as published; where another node with our name would publish something else
   Tags tags;
   Instance instance;
   std::optional<Lease> lease;

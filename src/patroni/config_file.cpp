@@ -168,34 +168,15 @@ void read_postgresql(YamlMap root, PostgresConfig& into) {
   map.flag("use_pg_rewind", into.use_pg_rewind);
   if (map.has("use_slots"))
     map.warning("use_slots", "has no effect here; it belongs into the dynamic configuration");
-  const auto options = read_options(map, "basebackup",
-                                    {"pgdata", "format", "wal-method", "xlog-method", "gzip", "version",
-                                     "compress", "dbname", "host", "port", "username", "password"});
-  for (const auto& option : options)
-    into.basebackup_options.push_back(option.value ? option.name + "=" + *option.value : option.name);
   know_replica_methods(map);
-  map.known({"basebackup", "pg_ctl_timeout", "name", "scope"});
-  map.unsupported({"callbacks",
-                   "create_replica_methods",
-                   "create_replica_method",
-                   "custom_conf",
-                   "recovery_conf",
-                   "rewind",
-                   "bin_name",
-                   "pre_promote",
-                   "before_stop",
-                   "remove_data_directory_on_rewind_failure",
-                   "remove_data_directory_on_diverged_timelines",
-                   "config_base_name",
-                   "krbsrvname",
-                   "parameters_primary",
-                   "parameters_replica",
-                   "parameters_standby_leader",
-                   "pg_hba_primary",
-                   "pg_hba_replica",
-                   "pg_hba_standby_leader",
-                   "pg_ident_primary",
-                   "pg_ident_replica",
+  map.known({"basebackup", "callbacks", "create_replica_methods", "create_replica_method", "pre_promote",
+             "before_stop", "remove_data_directory_on_rewind_failure",
+             "remove_data_directory_on_diverged_timelines", "pg_ctl_timeout", "name", "scope"});
+  if (const auto* node = root.node("postgresql"); node && node->kind == YamlNode::Kind::map)
+    into.section = to_json(*node).get_object();
+  map.unsupported({"custom_conf", "recovery_conf", "rewind", "bin_name", "config_base_name", "krbsrvname",
+                   "parameters_primary", "parameters_replica", "parameters_standby_leader", "pg_hba_primary",
+                   "pg_hba_replica", "pg_hba_standby_leader", "pg_ident_primary", "pg_ident_replica",
                    "pg_ident_standby_leader"});
 }
 
@@ -226,13 +207,31 @@ void read_dynamic(YamlMap bootstrap, json::object& into) {
              "ignore_slots",
              "postgresql"});
   auto postgresql = map.section("postgresql");
-  postgresql.known({"parameters", "pg_hba", "pg_ident", "use_pg_rewind", "use_slots", "pg_ctl_timeout"});
-  postgresql.unsupported({"recovery_conf", "callbacks", "rewind", "basebackup", "create_replica_methods",
-                          "remove_data_directory_on_rewind_failure",
-                          "remove_data_directory_on_diverged_timelines", "parameters_primary",
-                          "parameters_replica", "parameters_standby_leader"});
+  know_replica_methods(postgresql);
+  postgresql.known({"parameters", "pg_hba", "pg_ident", "use_pg_rewind", "use_slots", "pg_ctl_timeout",
+                    "callbacks", "basebackup", "create_replica_methods", "create_replica_method",
+                    "pre_promote", "before_stop", "remove_data_directory_on_rewind_failure",
+                    "remove_data_directory_on_diverged_timelines"});
+  postgresql.unsupported(
+      {"recovery_conf", "rewind", "parameters_primary", "parameters_replica", "parameters_standby_leader"});
   if (const auto* node = bootstrap.node("dcs"); node && node->kind == YamlNode::Kind::map)
     into = to_json(*node).get_object();
+}
+
+// Patroni falls back to initdb when the section of a method is missing: an empty cluster where a restored one
+// was wanted.
+void read_method(YamlMap bootstrap, BootstrapConfig& into) {
+  std::string name;
+  if (!bootstrap.text("method", name) || name.empty() || name == "initdb") return;
+  bootstrap.known({name});
+  const auto* section = bootstrap.node(name);
+  if (!section || section->kind != YamlNode::Kind::map)
+    return bootstrap.error("method", fmt::format("there is no section {} with a command", name));
+  std::vector<std::string> problems;
+  auto method = read_bootstrap_method(name, to_json(*section).get_object(), problems);
+  for (const auto& problem : problems) bootstrap.error(name, problem);
+  if (method.command.empty()) return bootstrap.error(name, "command is missing: what makes the new cluster");
+  into.method = std::move(method);
 }
 
 void read_bootstrap(YamlMap root, BootstrapConfig& into) {
@@ -244,12 +243,8 @@ void read_bootstrap(YamlMap root, BootstrapConfig& into) {
   map.text("post_bootstrap", into.post_bootstrap);
   if (map.has("users"))
     map.warning("users", "has no effect since Patroni 4: create users with post_bootstrap");
-  std::string method;
-  if (map.text("method", method) && method != "initdb") {
-    map.known({method});
-    map.error("method", fmt::format("\"{}\": only initdb is supported", method));
-  }
-  map.unsupported({"pg_hba"});
+  read_method(map, into);
+  map.texts("pg_hba", into.pg_hba);
 }
 
 // Both say how far a node may become leader (or synchronous); where they disagree the flag wins.

@@ -196,18 +196,18 @@ constexpr std::array<std::string_view, 9> kWithoutEffect = {"pause",
                                                             "standby_cluster"};
 
 // Whether it is the default in other words.
-bool says_nothing(std::string_view key, const json::value& value) {
+bool says_nothing(const json::value& value) {
   if (value.is_object()) return value.get_object().empty();
   if (value.is_array()) return value.get_array().empty();
   const auto number = integer_of(value);
-  if (number) return *number <= 0 && !key.ends_with("start_timeout");
+  if (number) return *number <= 0;  // of primary_start_timeout, 0 is obeyed
   return boolean_of(value).value_or(true) == false;
 }
 
 void report_without_effect(const json::object& dynamic, std::vector<std::string>& problems) {
   for (const auto key : kWithoutEffect) {
     const auto* value = dynamic.if_contains(key);
-    if (!value || value->is_null() || says_nothing(key, *value)) continue;
+    if (!value || value->is_null() || says_nothing(*value)) continue;
     problems.push_back(fmt::format("{} is not supported yet; it has no effect", key));
   }
 }
@@ -353,6 +353,15 @@ EffectiveConfig effective_config(const json::object& dynamic, const PostgresConf
 
   result.postgresql.use_slots = result.settings.use_slots;
   result.postgresql.parameters = std::move(merge).finish();
+  auto commands = section;
+  for (const auto& [key, value] : local.section) commands[key] = value;
+  result.postgresql.commands = read_postgres_commands(commands, problems);
+  const auto& read_commands = result.postgresql.commands;
+  result.settings.remove_data_directory_on_rewind_failure =
+      read_commands.remove_data_directory_on_rewind_failure;
+  result.settings.remove_data_directory_on_diverged_timelines =
+      read_commands.remove_data_directory_on_diverged_timelines;
+  result.settings.can_restore_without_leader = read_commands.can_restore_without_leader();
   result.postgresql.pg_hba =
       local.local.pg_hba.empty() ? read_lines(section, "pg_hba", problems) : local.local.pg_hba;
   result.postgresql.pg_ident =

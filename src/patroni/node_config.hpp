@@ -11,6 +11,7 @@
 
 #include "base/time.hpp"
 #include "ha/cluster_view.hpp"
+#include "patroni/postgres_commands.hpp"
 
 namespace holdfast::patroni {
 
@@ -65,6 +66,7 @@ struct PostgresSettings {
   std::vector<std::string> pg_hba;
   std::vector<std::string> pg_ident;
   bool use_slots = true;  // stream through the slot that the upstream keeps for this member
+  PostgresCommands commands;
 
   bool operator==(const PostgresSettings&) const = default;
 };
@@ -83,9 +85,9 @@ struct PostgresConfig {
   PostgresUser superuser, replication, rewind;
   bool use_unix_socket = false;
   bool use_unix_socket_repl = false;
-  std::vector<std::string> basebackup_options;  // "checkpoint=fast" or "verbose", as for --checkpoint=fast
-  PostgresSettings local;                       // from this file; wins over dynamic configuration
-  std::optional<bool> use_pg_rewind;            // likewise; absent: the file does not say
+  PostgresSettings local;             // from this file; wins over dynamic configuration
+  std::optional<bool> use_pg_rewind;  // likewise; absent: the file does not say
+  boost::json::object section;        // likewise, the whole of it: what commands are read from
 };
 
 // Options of initdb: {"encoding", "UTF8"} is --encoding=UTF8; an absent value is a plain flag.
@@ -97,7 +99,9 @@ struct InitdbOption {
 struct BootstrapConfig {
   boost::json::object dcs;  // written to etcd's /config when the cluster is made, in file order
   std::vector<InitdbOption> initdb;
-  std::string post_bootstrap;  // command line run after bootstrap with a connection URL appended
+  std::optional<BootstrapMethod> method;  // absent: initdb
+  std::vector<std::string> pg_hba;        // lines after the default ones, where nothing else gives pg_hba
+  std::string post_bootstrap;  // command line run after bootstrap with a connection string appended
 };
 
 struct WatchdogConfig {

@@ -17,6 +17,8 @@ class Peers {
   virtual ~Peers() = default;
   // unreachable: refused or no route; timed_out; invalid: it answered, but not with what was expected.
   virtual base::Task<base::Result<PeerStatus>> status(std::string api_url, base::Instant deadline) = 0;
+  // GET /liveness: whether anybody answers there, whatever the answer is.
+  virtual base::Task<bool> answers(std::string api_url, base::Instant deadline) = 0;
 };
 
 }  // namespace holdfast::ports

@@ -17,6 +17,7 @@
 #include "base/result.hpp"
 #include "base/task.hpp"
 #include "base/time.hpp"
+#include "ha/callbacks.hpp"
 #include "ha/instance.hpp"
 #include "patroni/node_config.hpp"
 
@@ -55,10 +56,19 @@ class Postgres {
   // nobody's and is thrown away.
   virtual base::Task<base::Result<ha::SystemId>> bootstrap(ReportProgress report) = 0;
 
-  // Copies `source` with pg_basebackup. If the directory holds data, the copy is made beside it and swapped
-  // in only when complete; what was there is kept as DIR.before_clone.<time> unless it is incomplete. Not
-  // started.
-  virtual base::Task<base::Result<void>> clone(ha::Upstream source, ReportProgress report) = 0;
+  // Makes a replica's data, by the first of the configured methods that succeeds; mostly pg_basebackup from
+  // `source`. Without a source (its name is empty) only methods that need none are tried. If the directory
+  // holds data, the copy is made beside it and swapped in only when complete; what was there is kept as
+  // DIR.before_clone.<time>, unless it is incomplete or a method works on it in place. Not started.
+  struct CloneOptions {
+    bool discard = false;          // what is there is thrown away first
+    bool basebackup_only = false;  // whatever else is configured
+  };
+  virtual base::Task<base::Result<void>> clone(ha::Upstream source, ReportProgress report,
+                                               CloneOptions options) = 0;
+  base::Task<base::Result<void>> clone(ha::Upstream source, ReportProgress report) {
+    return clone(std::move(source), std::move(report), CloneOptions{});
+  }
 
   // Starts the server. With an upstream (or `standby`): as standby following it (or nobody). Without: as what
   // the directory was last. Returns when the server accepts connections or, for a standby, at least has begun
@@ -99,6 +109,9 @@ class Postgres {
   // the running server does not take a value; the message names it.
   virtual base::Task<base::Result<void>> configure(patroni::PostgresSettings settings,
                                                    base::Instant deadline) = 0;
+  // Starts the user's callback for this, if there is one, and returns at once. One that is still running is
+  // ended first.
+  virtual void call_back(ha::Callback callback) = 0;
   // A slot that is there already, or gone already, is as good as one that was made or dropped.
   // refused: the slot is in use, or there is no room for another. A logical one waits for the end of all
   // running transactions.

@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <csignal>
 
-#include "pg/quoting.hpp"
+#include "postgres/custom_bootstrap.hpp"
 #include "postgres/logins.hpp"
+#include "postgres/roles.hpp"
 #include "postgres/server_control.hpp"
+#include "postgres/settings_text.hpp"
+#include "postgres/user_command.hpp"
 #include "telemetry/log.hpp"
 
 namespace holdfast::postgres {
@@ -16,7 +19,6 @@ using base::Result;
 using base::Task;
 using namespace std::chrono_literals;
 
-constexpr auto kSqlTime = 30s;      // creating a role on a machine under load
 constexpr auto kControlTime = 10s;  // pg_controldata reads one small file
 constexpr auto kStopTime = 30s;
 constexpr auto kScriptTime = 1h;  // the user's script may load a whole database
@@ -81,68 +83,23 @@ Task<Result<void>> run_initdb(Site& site, std::string directory) {
   co_return Result<void>();
 }
 
-// The password leaves this process only as a SCRAM verifier, so nothing that records statements can give it
-// away. https://www.postgresql.org/docs/15/sql-createrole.html
-Task<Result<void>> create_role(Connection& connection, const patroni::PostgresUser& user,
-                               std::string_view attributes, base::Instant deadline) {
-  std::string password;
-  if (!user.password.empty()) {
-    const auto verifier = connection.scram_verifier(user.username, user.password);
-    if (!verifier) co_return std::unexpected(verifier.error());
-    password = " PASSWORD " + pg::quote_literal(*verifier);
-  }
-  const auto sql =
-      fmt::format("CREATE ROLE {} LOGIN {}{}", pg::quote_identifier(user.username), attributes, password);
-  if (auto created = co_await connection.query(sql, deadline); !created)
-    co_return base::in(fmt::format("creating user {}", user.username), created.error());
-  co_return Result<void>();
-}
-
-// https://www.postgresql.org/docs/15/app-pgrewind.html#id-1.9.5.11.8; and a source must have run a checkpoint
-// since it was promoted, which the rewind user may ask for as a pg_checkpoint.
-Task<Result<void>> grant_rewind(Connection& connection, std::string user, base::Instant deadline) {
-  const auto role = pg::quote_identifier(user);
-  std::string sql = fmt::format("GRANT pg_checkpoint TO {};", role);
-  for (const auto* function :
-       {"pg_ls_dir(text, boolean, boolean)", "pg_stat_file(text, boolean)", "pg_read_binary_file(text)",
-        "pg_read_binary_file(text, bigint, bigint, boolean)"})
-    sql += fmt::format("GRANT EXECUTE ON FUNCTION pg_catalog.{} TO {};", function, role);
-  if (auto granted = co_await connection.query(sql, deadline); !granted)
-    co_return base::in(fmt::format("giving user {} what pg_rewind needs", user), granted.error());
-  co_return Result<void>();
-}
-
-Task<Result<void>> create_users(Site& site) {
-  const auto& config = site.config.postgresql;
-  const auto superuser = superuser_name(config, site.installation.user().name);
-  const auto deadline = site.in(kSqlTime);
-  auto connection = co_await Connection::open(
-      site.runtime, local_login(site.config, site.settings, site.installation.user().name), deadline);
-  if (!connection)
-    co_return std::unexpected(explain(connection.error(), "postgresql.authentication.superuser", superuser));
-  auto quiet = co_await connection->query(
-      "SET log_statement = 'none'; SET log_min_duration_statement = -1; SET log_min_error_statement = "
-      "'panic';"
-      "SET log_min_duration_sample = -1; SET log_transaction_sample_rate = 0",
-      deadline);
-  if (!quiet) co_return std::unexpected(quiet.error());
-  if (config.replication.username != superuser)
-    if (auto made = co_await create_role(*connection, config.replication, "REPLICATION", deadline); !made)
-      co_return made;
-  if (config.rewind.username.empty() || config.rewind.username == superuser) co_return Result<void>();
-  if (config.rewind.username != config.replication.username)
-    if (auto made = co_await create_role(*connection, config.rewind, "", deadline); !made) co_return made;
-  co_return co_await grant_rewind(*connection, config.rewind.username, deadline);
+// Where nobody else says who may connect: our default, and the lines that the cluster is made with.
+Result<void> write_first_hba(const Site& site) {
+  const auto& lines = site.config.bootstrap.pg_hba;
+  if (lines.empty() || !site.settings.pg_hba.empty()) return {};
+  const auto path = site.config_dir() + "/pg_hba.conf";
+  auto text = system::read_file(path).value_or("");
+  if (text.empty())
+    for (const auto& line : default_hba(
+             site.config.postgresql, superuser_name(site.config.postgresql, site.installation.user().name)))
+      text += line + '\n';
+  for (const auto& line : lines) text += line + '\n';
+  return system::write_file(path, text, site.directory.owner());
 }
 
 Task<Result<void>> run_post_bootstrap(Site& site) {
   const auto& line = site.config.bootstrap.post_bootstrap;
   if (line.empty()) co_return Result<void>();
-  auto words = system::shell_words(line);
-  if (!words || words->empty())
-    co_return base::fail(ErrorKind::invalid, "bootstrap.post_bootstrap: {}",
-                         words ? "it is empty" : words.error().message);
-
   auto login = local_login(site.config, site.settings, site.installation.user().name);
   std::erase_if(
       login, [](const auto& entry) { return entry.first == "options" || entry.first == "application_name"; });
@@ -156,16 +113,12 @@ Task<Result<void>> run_post_bootstrap(Site& site) {
   auto password_file =
       TemporaryFile::write(site.temporary_file("post_bootstrap"), passwords, site.directory.owner());
   if (!password_file) co_return std::unexpected(password_file.error());
-  words->push_back(pg::to_string(pg::redacted(login)));
-  if (!words->front().contains('/')) words->insert(words->begin(), "/usr/bin/env");  // finds it in PATH
-  const auto ending = co_await system::run_program(
-      site.runtime, site.installation.user_command(std::move(*words), password_file->path()),
-      site.in(kScriptTime));
-  if (!ending) co_return base::in("bootstrap.post_bootstrap", ending.error());
-  if (!ending->success())
-    co_return base::fail(ErrorKind::failed, "bootstrap.post_bootstrap ('{}') ended with status {}: {}", line,
-                         ending->status, ending->last_errors);
-  co_return Result<void>();
+  UserCommand command{.key = "bootstrap.post_bootstrap",
+                      .line = line,
+                      .arguments = {pg::to_string(pg::redacted(login))},
+                      .password_file = password_file->path(),
+                      .environment = {"PGOPTIONS=-c synchronous_commit=local -c statement_timeout=0"}};
+  co_return co_await run_user_command(site, std::move(command), site.in(kScriptTime));
 }
 
 // A cancelled bootstrap must not leave a server behind that nobody knows of.
@@ -183,13 +136,41 @@ class StopWhenAbandoned {
   Site* site_;
 };
 
+// The script comes before the users: it may make them itself, in its own way.
 Task<Result<void>> start_and_set_up(Site& site, const ports::ReportProgress& report) {
   report({.doing = "starting the new cluster"});
+  if (auto written = write_first_hba(site); !written) co_return written;
   if (auto started = co_await start_unfinished_server(site); !started) co_return started;
-  report({.doing = "creating users"});
-  if (auto created = co_await create_users(site); !created) co_return created;
   if (!site.config.bootstrap.post_bootstrap.empty()) report({.doing = "running bootstrap.post_bootstrap"});
-  co_return co_await run_post_bootstrap(site);
+  if (auto done = co_await run_post_bootstrap(site); !done) co_return done;
+  report({.doing = "creating users"});
+  co_return co_await ensure_replication_users(site);
+}
+
+Task<Result<void>> fill_with_initdb(Site& site, const ports::ReportProgress& report) {
+  report({.doing = "making the files of a new cluster"});
+  const auto inside = co_await site.directory.begin_filling(site.runtime);
+  if (!inside) co_return std::unexpected(inside.error());
+  if (auto made = co_await run_initdb(site, *inside); !made) co_return made;
+  // initdb's lets nobody in from outside; without a configured one we write our own default.
+  if (auto removed = system::remove_file(*inside + "/pg_hba.conf"); !removed) co_return removed;
+  co_return site.directory.move_up();
+}
+
+Task<Result<void>> make_cluster(Site& site, const ports::ReportProgress& report) {
+  const auto method = site.config.bootstrap.method;
+  Result<void> filled;
+  if (method)
+    filled = co_await fill_with_method(site, *method, report);
+  else
+    filled = co_await fill_with_initdb(site, report);
+  if (!filled) co_return filled;
+  co_return co_await start_and_set_up(site, report);
+}
+
+Result<void> finish(const Site& site) {
+  if (auto marked = site.directory.mark_unconfirmed(); !marked) return marked;
+  return site.config.bootstrap.method ? site.directory.filled() : site.directory.finished();
 }
 
 }  // namespace
@@ -204,25 +185,15 @@ Task<Result<ha::SystemId>> bootstrap_cluster(Site& site, ports::ReportProgress r
                          found.problem.empty()
                              ? fmt::format("{} holds a cluster already", site.directory.path())
                              : found.problem);
-  report({.doing = "making the files of a new cluster"});
-  const auto inside = co_await site.directory.begin_filling(site.runtime);
-  if (!inside) co_return std::unexpected(inside.error());
-  if (auto made = co_await run_initdb(site, *inside); !made) co_return std::unexpected(made.error());
-  // initdb's lets nobody in from outside; without a configured one we write our own default.
-  if (auto removed = system::remove_file(*inside + "/pg_hba.conf"); !removed)
-    co_return std::unexpected(removed.error());
-  if (auto moved = site.directory.move_up(); !moved) co_return std::unexpected(moved.error());
-
   StopWhenAbandoned server(site);
-  auto set_up = co_await start_and_set_up(site, report);
-  if (!set_up) {
+  if (auto made = co_await make_cluster(site, report); !made) {
     (void)co_await stop_server(site, ports::StopMode::immediate, site.in(kStopTime));
-    co_return std::unexpected(set_up.error());
+    if (site.config.bootstrap.method) (void)co_await site.directory.give_up_filling(site.runtime);
+    co_return std::unexpected(made.error());
   }
   const auto control = co_await site.control_data(site.in(kControlTime));
   if (!control) co_return std::unexpected(control.error());
-  if (auto marked = site.directory.mark_unconfirmed(); !marked) co_return std::unexpected(marked.error());
-  if (auto finished = site.directory.finished(); !finished) co_return std::unexpected(finished.error());
+  if (auto finished = finish(site); !finished) co_return std::unexpected(finished.error());
   server.keep();
   co_return control->system_id;
 }

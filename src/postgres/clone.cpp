@@ -9,6 +9,7 @@
 #include "pg/lsn.hpp"
 #include "postgres/configuration.hpp"
 #include "postgres/logins.hpp"
+#include "postgres/replica_method.hpp"
 #include "postgres/settings_text.hpp"
 #include "telemetry/log.hpp"
 
@@ -21,18 +22,21 @@ using base::Task;
 
 // Options that would change what is made, or where.
 constexpr std::array kOurOptions = {
-    "pgdata", "D",        "format",   "F",       "wal-method", "X",    "gzip",
-    "z",      "Z",        "compress", "dbname",  "d",          "host", "h",
-    "port",   "p",        "username", "U",       "password",   "W",    "no-password",
-    "w",      "t",        "target",   "version", "V",          "help", "write-recovery-conf",
-    "R",      "progress", "P",        "xlog"};
+    "--pgdata",      "--format", "--wal-method", "--xlog-method", "--gzip",
+    "--dbname",      "--host",   "--port",       "--username",    "--password",
+    "--no-password", "--target", "--version",    "--help",        "--write-recovery-conf",
+    "--progress",    "--xlog"};
 
 std::string_view option_name(std::string_view option) { return option.substr(0, option.find('=')); }
 
-bool has_option(const std::vector<std::string>& options, std::string_view name, std::string_view short_name) {
-  return std::ranges::any_of(options, [&](std::string_view option) {
-    return option_name(option) == name || option_name(option) == short_name;
-  });
+bool has_option(const std::vector<std::string>& options, std::string_view name) {
+  return std::ranges::any_of(options, [&](std::string_view option) { return option_name(option) == name; });
+}
+
+// The server may compress what it sends; what is compressed here would stay so.
+bool would_not_be_a_replica(std::string_view option) {
+  if (option_name(option) == "--compress") return !option.starts_with("--compress=server");
+  return std::ranges::find(kOurOptions, option_name(option)) != kOurOptions.end();
 }
 
 // "/old/space=/new/space": the tablespaces of the data that stays where it is are in use, so a copy that is
@@ -57,18 +61,18 @@ Result<std::vector<std::string>> tablespace_mappings(const Site& site) {
   return mappings;
 }
 
-std::vector<std::string> arguments_for(const Site& site, const pg::Conninfo& login, const std::string& target,
-                                       const std::vector<std::string>& mappings) {
-  const auto& options = site.config.postgresql.basebackup_options;
+std::vector<std::string> arguments_for(const std::vector<std::string>& options, const pg::Conninfo& login,
+                                       const std::string& target, const std::vector<std::string>& mappings) {
   std::vector<std::string> arguments = {"--pgdata=" + target, "--wal-method=stream", "--progress",
                                         "--no-password", "--dbname=" + pg::to_string(login)};
-  if (!has_option(options, "checkpoint", "c")) arguments.emplace_back("--checkpoint=fast");
+  if (!has_option(options, "--checkpoint")) arguments.emplace_back("--checkpoint=fast");
   for (const auto& mapping : mappings) arguments.push_back("--tablespace-mapping=" + mapping);
   for (const auto& option : options) {
-    if (std::ranges::find(kOurOptions, option_name(option)) != kOurOptions.end())
-      telemetry::warning("postgresql.basebackup: option {} is set by Holdfast and ignored", option);
+    if (would_not_be_a_replica(option))
+      telemetry::warning("postgresql.basebackup: {} is ignored: the copy would be none that could start here",
+                         option);
     else
-      arguments.push_back((option_name(option).size() == 1 ? "-" : "--") + option);
+      arguments.push_back(option);
   }
   return arguments;
 }
@@ -109,9 +113,17 @@ class Copying {
   std::uint64_t total_ = 0;
 };
 
-Task<Result<void>> run_basebackup(Site& site, const ha::Upstream& source, std::string target,
-                                  const std::vector<std::string>& mappings,
-                                  const ports::ReportProgress& report) {
+// What is copied, and how.
+struct Copy {
+  ha::Upstream source;
+  std::vector<std::string> options;  // of pg_basebackup
+  const ports::ReportProgress& report;
+};
+
+Task<Result<void>> run_basebackup(Site& site, const Copy& copy, std::string target,
+                                  const std::vector<std::string>& mappings) {
+  const auto& source = copy.source;
+  const auto& report = copy.report;
   const auto& user = site.config.postgresql.replication;
   auto login = member_login(source, user);
   if (!login) co_return std::unexpected(login.error());
@@ -123,7 +135,7 @@ Task<Result<void>> run_basebackup(Site& site, const ha::Upstream& source, std::s
   report({.doing = "waiting for a checkpoint of " + source.name});
   const auto ending = co_await system::run_program(
       site.runtime,
-      site.installation.tool("pg_basebackup", arguments_for(site, *login, target, mappings),
+      site.installation.tool("pg_basebackup", arguments_for(copy.options, *login, target, mappings),
                              passwords->path()),
       base::Instant::max(), [&copying](system::Stream, std::string_view line) { copying.line(line); });
   if (!ending) co_return std::unexpected(ending.error());
@@ -141,58 +153,86 @@ Task<Result<void>> run_basebackup(Site& site, const ha::Upstream& source, std::s
                      explain(std::move(error), "postgresql.authentication.replication", user.username));
 }
 
-// Files of the source's agent that mean something else here; and a copy must never start as a primary.
-Result<void> make_it_ours(const std::string& copy, system::Owner owner) {
-  for (const auto* name : {"holdfast.unconfirmed", kReplicationConf, kSynchronousConf, "recovery.signal"})
-    if (auto removed = system::remove_file(copy + "/" + name); !removed) return removed;
-  return system::write_file(copy + "/standby.signal", "", owner);
-}
-
-Task<Result<void>> clone_into_free(Site& site, const ha::Upstream& source,
-                                   const ports::ReportProgress& report) {
+Task<Result<void>> clone_into_free(Site& site, const Copy& copy) {
   const auto inside = co_await site.directory.begin_filling(site.runtime);
   if (!inside) co_return std::unexpected(inside.error());
-  if (auto copied = co_await run_basebackup(site, source, *inside, {}, report); !copied) {
+  if (auto copied = co_await run_basebackup(site, copy, *inside, {}); !copied) {
     (void)co_await site.directory.begin_filling(site.runtime);  // gives the space back; the mark stays
     co_return copied;
   }
-  if (auto ours = make_it_ours(*inside, site.directory.owner()); !ours) co_return ours;
+  if (auto ours = make_it_a_standby(*inside, site.directory.owner()); !ours) co_return ours;
   if (auto moved = site.directory.move_up(); !moved) co_return moved;
   co_return site.directory.finished();
 }
 
-Task<Result<void>> clone_beside(Site& site, const ha::Upstream& source, const ports::ReportProgress& report) {
+Task<Result<void>> clone_beside(Site& site, const Copy& what) {
   const auto mappings = tablespace_mappings(site);
   if (!mappings) co_return std::unexpected(mappings.error());
   const auto copy = co_await site.directory.begin_clone_beside(site.runtime);
   if (!copy) co_return std::unexpected(copy.error());
-  if (auto copied = co_await run_basebackup(site, source, *copy, *mappings, report); !copied) {
+  if (auto copied = co_await run_basebackup(site, what, *copy, *mappings); !copied) {
     (void)co_await system::remove_trees(site.runtime, {*copy});
     co_return copied;
   }
-  if (auto ours = make_it_ours(*copy, site.directory.owner()); !ours) co_return ours;
+  if (auto ours = make_it_a_standby(*copy, site.directory.owner()); !ours) co_return ours;
   if (site.postmaster.look() != ha::Process::stopped)
     co_return base::fail(ErrorKind::conflict,
                          "the server was started while its data was cloned anew; the copy is in {}", *copy);
   const auto kept = site.directory.swap_in(*copy, site.runtime.clock().wall_time());
   if (!kept) co_return std::unexpected(kept.error());
-  telemetry::info("cloned {}; what was in {} before is kept as {}", source.name, site.directory.path(),
+  telemetry::info("cloned {}; what was in {} before is kept as {}", what.source.name, site.directory.path(),
                   *kept);
   co_return site.directory.end_rewind();
 }
 
+Task<Result<void>> base_backup(Site& site, const Copy& copy) {
+  const auto found = site.directory.look();
+  if (DataDirectory::is_free(found.kind)) co_return co_await clone_into_free(site, copy);
+  if (found.kind == ha::DataDirectory::valid || found.kind == ha::DataDirectory::half_rewound)
+    co_return co_await clone_beside(site, copy);
+  co_return base::fail(ErrorKind::failed, "{}", found.problem);
+}
+
+std::vector<patroni::ReplicaMethod> methods_to_try(const Site& site, const ha::Upstream& source,
+                                                   bool basebackup_only) {
+  if (basebackup_only)
+    for (const auto& method : site.settings.commands.replica_methods)
+      if (method.is_basebackup()) return {method};
+  if (basebackup_only) return {{.name = std::string(patroni::kBaseBackup)}};
+  auto methods = site.settings.commands.replica_methods;
+  if (source.name.empty()) std::erase_if(methods, [](const auto& method) { return !method.no_leader; });
+  return methods;
+}
+
 }  // namespace
 
-Task<Result<void>> clone_cluster(Site& site, ha::Upstream source, ports::ReportProgress report) {
+Task<Result<void>> clone_cluster(Site& site, ha::Upstream source, ports::Postgres::CloneOptions options,
+                                 ports::ReportProgress report) {
   if (site.postmaster.look() != ha::Process::stopped)
     co_return base::fail(ErrorKind::conflict,
                          "PostgreSQL runs, as process {}: stop it before its data is replaced",
                          site.postmaster.pid());
-  const auto found = site.directory.look();
-  if (DataDirectory::is_free(found.kind)) co_return co_await clone_into_free(site, source, report);
-  if (found.kind == ha::DataDirectory::valid || found.kind == ha::DataDirectory::half_rewound)
-    co_return co_await clone_beside(site, source, report);
-  co_return base::fail(ErrorKind::failed, "{}", found.problem);
+  const auto methods = methods_to_try(site, source, options.basebackup_only);
+  if (methods.empty())
+    co_return base::fail(ErrorKind::failed,
+                         "no method of postgresql.create_replica_methods works without a "
+                         "member to copy from (no_leader)");
+  if (options.discard && site.directory.look().kind != ha::DataDirectory::absent) {
+    report({.doing = "removing the data of " + site.directory.path()});
+    if (auto gone = co_await site.directory.discard(site.runtime); !gone) co_return gone;
+    if (auto ended = site.directory.end_rewind(); !ended) co_return ended;
+  }
+  Result<void> made;
+  for (const auto& method : methods) {
+    const Copy copy{.source = source, .options = method.arguments, .report = report};
+    if (method.is_basebackup())
+      made = co_await base_backup(site, copy);
+    else
+      made = co_await run_replica_method(site, method, source, report);
+    if (made) co_return made;
+    if (&method != &methods.back()) telemetry::error("{}; trying the next method", made.error().message);
+  }
+  co_return made;
 }
 
 }  // namespace holdfast::postgres

@@ -9,6 +9,8 @@
 
 namespace holdfast::postgres {
 
-base::Task<base::Result<void>> clone_cluster(Site& site, ha::Upstream source, ports::ReportProgress report);
+base::Task<base::Result<void>> clone_cluster(Site& site, ha::Upstream source,
+                                             ports::Postgres::CloneOptions options,
+                                             ports::ReportProgress report);
 
 }  // namespace holdfast::postgres

@@ -57,6 +57,15 @@ bool is_passed_on(std::string_view entry) {
   return std::ranges::find(kLibpqVariables, name) == kLibpqVariables.end();
 }
 
+// Scripts made for Patroni may ask which cluster or node they run for. What may hold a secret stays with us.
+bool is_for_user_commands(std::string_view entry) {
+  const auto name = entry.substr(0, entry.find('='));
+  if (!name.starts_with("PATRONI_") || name == "PATRONI_CONFIGURATION") return false;
+  for (const auto* secret : {"PASSWORD", "PASSPHRASE", "TOKEN", "_URL", "PROXY"})
+    if (name.contains(secret)) return false;
+  return true;
+}
+
 std::string name_of(std::string_view entry) { return std::string(entry.substr(0, entry.find('='))); }
 
 void set(std::vector<std::string>& environment, std::string_view name, std::string_view value) {
@@ -123,8 +132,10 @@ base::Result<system::OsUser> find_user(const std::string& data_dir) {
 
 Installation::Installation(std::string bin_dir, system::OsUser user)
     : bin_dir_(std::move(bin_dir)), user_(std::move(user)) {
-  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry)
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
     if (is_passed_on(*entry)) environment_.emplace_back(*entry);
+    if (is_for_user_commands(*entry)) for_user_commands_.emplace_back(*entry);
+  }
   if (geteuid() == 0) {
     set(environment_, "HOME", user_.home);
     set(environment_, "USER", user_.name);
@@ -188,7 +199,8 @@ system::Command Installation::tool(std::string_view name, std::vector<std::strin
 system::Command Installation::user_command(std::vector<std::string> argv,
                                            const std::string& password_file) const {
   system::Command command{.argv = std::move(argv), .environment = environment_, .run_as = user_};
-  set(command.environment, "PGPASSFILE", password_file);
+  command.environment.insert(command.environment.end(), for_user_commands_.begin(), for_user_commands_.end());
+  if (!password_file.empty()) set(command.environment, "PGPASSFILE", password_file);
   return command;
 }
 

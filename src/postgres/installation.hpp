@@ -31,7 +31,8 @@ class Installation {
   // A tool run with these arguments, speaking English; `password_file` may be empty.
   system::Command tool(std::string_view name, std::vector<std::string> arguments,
                        const std::string& password_file = {}) const;
-  // A command line of the user's: in our directory and language.
+  // A command line of the user's: in our directory and language, with the PATRONI_* variables that are no
+  // secrets. `password_file` may be empty.
   system::Command user_command(std::vector<std::string> argv, const std::string& password_file) const;
   // The server itself, and initdb: in the language of our environment, which initdb makes the cluster's
   // locale.
@@ -43,6 +44,7 @@ class Installation {
   std::string bin_dir_;
   system::OsUser user_;
   std::vector<std::string> environment_;
+  std::vector<std::string> for_user_commands_;  // in addition
 };
 
 }  // namespace holdfast::postgres

@@ -1,6 +1,7 @@
 #include "postgres/local_postgres.hpp"
 
 #include "postgres/bootstrap.hpp"
+#include "postgres/callbacks.hpp"
 #include "postgres/clone.hpp"
 #include "postgres/configuration.hpp"
 #include "postgres/local_wal.hpp"
@@ -24,6 +25,7 @@ struct LocalPostgres::Parts {
 
   Site site;
   StatusQuery status_query;
+  Callbacks callbacks{site};
 
   Task<void> observe_server(ha::Instance& instance, base::Instant deadline);
 };
@@ -80,8 +82,9 @@ base::Event& LocalPostgres::ended() { return parts_->site.postmaster.ended(); }
 Task<Result<ha::SystemId>> LocalPostgres::bootstrap(ports::ReportProgress report) {
   return bootstrap_cluster(parts_->site, std::move(report));
 }
-Task<Result<void>> LocalPostgres::clone(ha::Upstream source, ports::ReportProgress report) {
-  return clone_cluster(parts_->site, std::move(source), std::move(report));
+Task<Result<void>> LocalPostgres::clone(ha::Upstream source, ports::ReportProgress report,
+                                        CloneOptions options) {
+  return clone_cluster(parts_->site, std::move(source), options, std::move(report));
 }
 Task<Result<void>> LocalPostgres::start(StartOptions options) {
   return start_server(parts_->site, std::move(options));
@@ -105,6 +108,7 @@ Task<Result<void>> LocalPostgres::set_synchronous_standby_names(std::string valu
 Task<Result<void>> LocalPostgres::configure(patroni::PostgresSettings settings, base::Instant deadline) {
   return change_settings(parts_->site, std::move(settings), deadline);
 }
+void LocalPostgres::call_back(ha::Callback callback) { parts_->callbacks.call(callback); }
 Task<Result<void>> LocalPostgres::create_slot(std::string name, ha::NewSlot slot, base::Instant deadline) {
   return create_replication_slot(parts_->site, std::move(name), std::move(slot), deadline);
 }

@@ -25,7 +25,9 @@ class LocalPostgres final : public ports::Postgres {
   base::Event& ended() override;
 
   base::Task<base::Result<ha::SystemId>> bootstrap(ports::ReportProgress report) override;
-  base::Task<base::Result<void>> clone(ha::Upstream source, ports::ReportProgress report) override;
+  using ports::Postgres::clone;
+  base::Task<base::Result<void>> clone(ha::Upstream source, ports::ReportProgress report,
+                                       CloneOptions options) override;
   base::Task<base::Result<void>> start(StartOptions options) override;
   base::Task<base::Result<void>> stop(ports::StopMode mode, base::Instant deadline) override;
   base::Task<base::Result<void>> promote() override;
@@ -38,6 +40,7 @@ class LocalPostgres final : public ports::Postgres {
                                                                base::Instant deadline) override;
   base::Task<base::Result<void>> configure(patroni::PostgresSettings settings,
                                            base::Instant deadline) override;
+  void call_back(ha::Callback callback) override;
   base::Task<base::Result<void>> create_slot(std::string name, ha::NewSlot slot,
                                              base::Instant deadline) override;
   base::Task<base::Result<void>> drop_slot(std::string name, base::Instant deadline) override;

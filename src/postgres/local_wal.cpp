@@ -34,6 +34,16 @@ pg::Lsn starting_point(const pg::ControlData& control) {
   return std::max(control.checkpoint, control.min_recovery_end);
 }
 
+// A base backup that was not started yet claims no WAL but where its recovery will begin.
+// https://www.postgresql.org/docs/15/continuous-archiving.html#BACKUP-LOWLEVEL-BASE-BACKUP
+std::optional<pg::Lsn> backup_start(const Site& site) {
+  constexpr std::string_view kStart = "START WAL LOCATION: ";
+  const auto label = system::read_file(site.directory.file("backup_label"));
+  if (!label || !label->starts_with(kStart)) return std::nullopt;
+  const auto rest = std::string_view(*label).substr(kStart.size());
+  return pg::parse_lsn(rest.substr(0, rest.find_first_of(" \n")));
+}
+
 // The end of the segment files that are there without a gap from `from` on. pg_waldump is told not to look
 // beyond: for a file that does not exist it waits five seconds, in case a server is about to make it.
 pg::Lsn end_of_segments(const Site& site, const pg::ControlData& control, pg::Lsn from) {
@@ -51,6 +61,7 @@ Task<Result<pg::Lsn>> find_end_of_wal(Site& site, base::Instant deadline) {
     co_return base::fail(ErrorKind::conflict, "the end of WAL is known of a stopped server only");
   const auto control = co_await site.control_data(deadline);
   if (!control) co_return std::unexpected(control.error());
+  if (const auto start = backup_start(site)) co_return *start;
   const auto from = starting_point(*control);
   const auto files_end = end_of_segments(site, *control, from);
   if (from == files_end && from == control->min_recovery_end) co_return from;

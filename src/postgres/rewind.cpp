@@ -4,6 +4,7 @@
 
 #include "pg/copy_progress.hpp"
 #include "postgres/configuration.hpp"
+#include "postgres/crash_recovery.hpp"
 #include "postgres/logins.hpp"
 #include "postgres/settings_text.hpp"
 #include "telemetry/log.hpp"
@@ -68,13 +69,21 @@ Task<Result<void>> let_source_checkpoint(Site& site, const ha::Upstream& source)
   co_return Result<void>();
 }
 
-std::vector<std::string> arguments_for(const Site& site, const pg::Conninfo& login) {
+// As pg_rewind itself asks for it, wherever it is set.
+Task<bool> can_restore_wal(Site& site) {
+  const auto ending = co_await system::run_program(
+      site.runtime,
+      site.installation.tool("postgres", {"-D", site.directory.path(), "-C", "restore_command",
+                                          "--config-file=" + site.config_dir() + "/" + kMainConf}),
+      site.in(kControlTime));
+  co_return ending && ending->success() && ending->last_output.find_first_not_of(" \n") != std::string::npos;
+}
+
+std::vector<std::string> arguments_for(const Site& site, const pg::Conninfo& login, bool restore_wal) {
   std::vector<std::string> arguments = {"--target-pgdata=" + site.directory.path(),
                                         "--source-server=" + pg::to_string(login), "--progress",
                                         "--config-file=" + site.config_dir() + "/" + kMainConf};
-  const auto restore = site.settings.parameters.find("restore_command");
-  if (restore != site.settings.parameters.end() && !restore->second.empty())
-    arguments.emplace_back("--restore-target-wal");
+  if (restore_wal) arguments.emplace_back("--restore-target-wal");
   return arguments;
 }
 
@@ -94,6 +103,7 @@ Task<Result<RewindRun>> run_pg_rewind(Site& site, const ha::Upstream& source,
   auto passwords = TemporaryFile::write(site.temporary_file("rewind"), password_line(*login, user),
                                         site.directory.owner());
   if (!passwords) co_return std::unexpected(passwords.error());
+  const bool restore_wal = co_await can_restore_wal(site);
   RewindRun run;
   const auto on_line = [&](system::Stream, std::string_view line) {
     if (const auto progress = pg::parse_copy_progress(line))
@@ -104,7 +114,8 @@ Task<Result<RewindRun>> run_pg_rewind(Site& site, const ha::Upstream& source,
     if (line.contains("need to copy")) run.changed_files = true;
   };
   const auto ending = co_await system::run_program(
-      site.runtime, site.installation.tool("pg_rewind", arguments_for(site, *login), passwords->path()),
+      site.runtime,
+      site.installation.tool("pg_rewind", arguments_for(site, *login, restore_wal), passwords->path()),
       base::Instant::max(), on_line);
   if (!ending) co_return std::unexpected(ending.error());
   run.success = ending->success();
@@ -112,12 +123,13 @@ Task<Result<RewindRun>> run_pg_rewind(Site& site, const ha::Upstream& source,
   co_return run;
 }
 
-// pg_rewind recovers a crashed instance first, by starting it in single-user mode, which refuses a standby.
-Result<void> make_recoverable(const Site& site, const pg::ControlData& control) {
-  const bool clean = control.state == pg::ControlState::shut_down ||
-                     control.state == pg::ControlState::shut_down_in_recovery;
-  if (clean) return {};
-  return system::remove_file(site.directory.file("standby.signal"));
+// pg_rewind wants a clean instance, and would make it one itself, but with less care for WAL. A standby
+// cannot be recovered in single-user mode. A base backup that was never started has nothing that could be
+// recovered.
+Task<Result<void>> make_clean(Site& site, const pg::ControlData& control) {
+  if (ended_cleanly(control) || system::exists(site.directory.file("backup_label"))) co_return Result<void>();
+  if (auto removed = system::remove_file(site.directory.file("standby.signal")); !removed) co_return removed;
+  co_return co_await recover_from_crash(site);
 }
 
 Task<Result<void>> finish(Site& site, SavedConfiguration saved) {
@@ -161,7 +173,12 @@ Task<Result<void>> rewind_cluster(Site& site, ha::Upstream source, ports::Report
   if (auto killed = co_await site.postmaster.kill_the_rest(site.in(kControlTime)); !killed) co_return killed;
   auto saved = co_await save_configuration(site);
   const bool was_standby = site.directory.has_standby_signal();
-  if (auto recoverable = make_recoverable(site, *control); !recoverable) co_return recoverable;
+  co_await archive_waiting_wal(site);
+  if (!ended_cleanly(*control)) report({.doing = "recovering from the crash"});
+  if (auto clean = co_await make_clean(site, *control); !clean) {
+    (void)undo(site, was_standby);
+    co_return clean;
+  }
   if (auto marked = site.directory.begin_rewind(); !marked) co_return marked;
 
   report({.doing = "rewinding to " + source.name});

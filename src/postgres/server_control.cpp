@@ -5,6 +5,7 @@
 #include "postgres/configuration.hpp"
 #include "postgres/server_log.hpp"
 #include "postgres/settings_text.hpp"
+#include "postgres/user_command.hpp"
 #include "telemetry/log.hpp"
 
 namespace holdfast::postgres {
@@ -24,6 +25,8 @@ constexpr auto kQuitTime = 200ms;    // backends that heed SIGQUIT end within mi
 constexpr auto kPromoteTime = 60s;   // pg_ctl's own default; longer means a stuck recovery target
 constexpr auto kPromotePoll = 5ms;   // promoting takes some 20 ms
 constexpr auto kQuestionTime = 2s;
+constexpr auto kFenceTime = 1h;       // pre_promote; somebody may have to pull a plug
+constexpr auto kBeforeStopTime = 1h;  // a pooler may be drained meanwhile
 
 Task<Result<void>> write_signal_file(Site& site, bool wanted) {
   return site.worker.run(
@@ -42,11 +45,9 @@ Task<Result<void>> prepare_role(Site& site, const ports::Postgres::StartOptions&
   co_return Result<void>();
 }
 
-Task<Result<system::Process>> launch(Site& site, const ServerLog& log,
-                                     std::optional<pg::RecoveryMinimums> minimums) {
-  auto arguments = command_line_settings(site.settings, minimums);
-  arguments.insert(arguments.begin(),
-                   {"-D", site.directory.path(), "--config-file=" + site.config_dir() + "/" + kMainConf});
+Task<Result<system::Process>> launch(Site& site, const ServerLog& log, const std::string& config_file,
+                                     std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), {"-D", site.directory.path(), "--config-file=" + config_file});
   auto command = site.installation.server_command("postgres", std::move(arguments));
   // postmaster.pid may name a process that took the number of a dead postmaster, or a zombie: both look alive
   // to the new postmaster unless it takes them for an ancestor of its own
@@ -54,6 +55,13 @@ Task<Result<system::Process>> launch(Site& site, const ServerLog& log,
   if (const auto stale = site.postmaster.stale_pid(); stale > 0)
     command.environment.push_back("PG_GRANDPARENT_PID=" + std::to_string(stale));
   co_return system::start_process(command, {.output = log.descriptor(), .errors = log.descriptor()});
+}
+
+void adopt(Site& site, system::Process process, std::string_view as_what) {
+  telemetry::info("starting PostgreSQL {}, process {}", as_what, process.pid());
+  site.postmaster.adopt(std::move(process));
+  site.heartbeat.reconnect();
+  site.commands.reconnect();
 }
 
 // Whether recovery of a standby goes on, by pg_control as the new server wrote it.
@@ -113,12 +121,10 @@ Task<Result<void>> start_in_any_directory(Site& site, ports::Postgres::StartOpti
   if (auto written = co_await write_configuration(site, minimums); !written) co_return written;
   auto log = ServerLog::open(site.server_log(), site.directory.owner());
   if (!log) co_return std::unexpected(log.error());
-  auto process = co_await launch(site, *log, minimums);
+  auto process = co_await launch(site, *log, site.config_dir() + "/" + kMainConf,
+                                 command_line_settings(site.settings, minimums));
   if (!process) co_return std::unexpected(process.error());
-  telemetry::info("starting PostgreSQL as {}, process {}", standby ? "standby" : "primary", process->pid());
-  site.postmaster.adopt(std::move(*process));
-  site.heartbeat.reconnect();
-  site.commands.reconnect();
+  adopt(site, std::move(*process), standby ? "as standby" : "as primary");
   co_return co_await wait_until_ready(site, *log, standby);
 }
 
@@ -134,9 +140,38 @@ Task<Result<void>> start_server(Site& site, ports::Postgres::StartOptions option
 
 Task<Result<void>> start_unfinished_server(Site& site) { return start_in_any_directory(site, {}); }
 
+Task<Result<void>> start_until_writable(Site& site, std::string config_file) {
+  if (auto killed = co_await site.postmaster.kill_the_rest(site.in(kLeftoverTime)); !killed) co_return killed;
+  auto log = ServerLog::open(site.server_log(), site.directory.owner());
+  if (!log) co_return std::unexpected(log.error());
+  auto process = co_await launch(site, *log, config_file, {});
+  if (!process) co_return std::unexpected(process.error());
+  adopt(site, std::move(*process), "to recover");
+  co_return co_await wait_until_ready(site, *log, false);
+}
+
+namespace {
+
+// Whatever comes of it, PostgreSQL is stopped.
+Task<void> run_before_stop(Site& site) {
+  UserCommand command{
+      .key = "postgresql.before_stop", .line = site.settings.commands.before_stop, .arguments = {}};
+  // A server that is still being bootstrapped has no clients to be told.
+  if (command.line.empty() || site.directory.look().kind != ha::DataDirectory::valid) co_return;
+  const auto done = co_await run_user_command(site, std::move(command), site.in(kBeforeStopTime));
+  if (!done) telemetry::error("{}", done.error().message);
+}
+
+}  // namespace
+
 Task<Result<void>> stop_server(Site& site, ports::StopMode mode, base::Instant deadline) {
   const bool fast = mode == ports::StopMode::fast;
   if (site.postmaster.look() != ha::Process::stopped) {
+    if (fast && site.postmaster.look() != ha::Process::stopping) {
+      const auto patience = deadline - site.now();  // of the stop itself
+      co_await run_before_stop(site);
+      deadline = site.in(patience);
+    }
     site.postmaster.signal(fast ? SIGINT : SIGQUIT);
     const bool ended =
         co_await site.postmaster.ended_by(fast ? deadline : std::min(deadline, site.in(kQuitTime)));
@@ -176,7 +211,14 @@ Task<Recovery> recovery_now(Site& site) {
 
 // As pg_ctl promote does it, without waiting for a connection slot: a file and a signal.
 // https://www.postgresql.org/docs/15/warm-standby-failover.html
+// Before that the user's fence: should it fail, nothing has happened.
 Task<Result<void>> promote_server(Site& site) {
+  UserCommand fence{
+      .key = "postgresql.pre_promote", .line = site.settings.commands.pre_promote, .arguments = {}};
+  if (!fence.line.empty()) {
+    const auto fenced = co_await run_user_command(site, std::move(fence), site.in(kFenceTime));
+    if (!fenced) co_return base::fail(ErrorKind::refused, "{}", fenced.error().message);
+  }
   const auto deadline = site.in(kPromoteTime);
   if (site.postmaster.look() == ha::Process::stopped)
     co_return base::fail(ErrorKind::conflict, "PostgreSQL does not run and cannot be promoted");

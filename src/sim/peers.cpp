@@ -28,4 +28,9 @@ base::Task<base::Result<ports::PeerStatus>> Peers::status(std::string api_url, b
   co_return std::move(*answer);
 }
 
+base::Task<bool> Peers::answers(std::string api_url, base::Instant deadline) {
+  const auto answer = co_await status(std::move(api_url), deadline);
+  co_return answer.has_value();
+}
+
 }  // namespace holdfast::sim

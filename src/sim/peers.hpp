@@ -12,6 +12,7 @@ class Peers final : public ports::Peers {
   Peers(Site& site, Host& host, Loop& loop) : site_(site), host_(host), loop_(loop) {}
 
   base::Task<base::Result<ports::PeerStatus>> status(std::string api_url, base::Instant deadline) override;
+  base::Task<bool> answers(std::string api_url, base::Instant deadline) override;
 
  private:
   Site& site_;

@@ -151,9 +151,9 @@ Task<Result<void>> Postgres::copy_from(Host& source, Duration at_least) {
   co_return Result<void>{};
 }
 
-Task<Result<void>> Postgres::clone(ha::Upstream source, ports::ReportProgress report) {
+Task<Result<void>> Postgres::clone(ha::Upstream source, ports::ReportProgress report, CloneOptions options) {
   auto& data = host_.data;
-  const bool replaces = data.kind == ha::DataDirectory::absent ||
+  const bool replaces = options.discard || data.kind == ha::DataDirectory::absent ||
                         data.kind == ha::DataDirectory::incomplete ||
                         data.kind == ha::DataDirectory::unconfirmed;
   HOLDFAST_ASSERT(!host_.server, "a clone replaces the data of a running server");

@@ -42,6 +42,8 @@ bool describe_tags(ha::Tags& tags, Words& words) {
     tags.nostream = true;
   else if (words.take("replicatefrom"))
     tags.replicatefrom = words.next("a member's name");
+  else if (words.take("clonefrom"))
+    tags.clonefrom = true;
   else if (words.take("nosync"))
     tags.nosync = true;
   else if (words.take("sync priority"))
@@ -66,7 +68,8 @@ std::optional<ha::RunningJob> job_of(const ha::Action& action) {
   if (std::holds_alternative<ha::Bootstrap>(action)) return kind_only(JobKind::bootstrap);
   if (std::holds_alternative<ha::Promote>(action)) return kind_only(JobKind::promote);
   if (const auto* clone = std::get_if<ha::Clone>(&action))
-    return ha::RunningJob{.kind = JobKind::clone, .source = clone->source.name};
+    return ha::RunningJob{
+        .kind = JobKind::clone, .source = clone->source.name, .from_replica = clone->from_replica};
   if (const auto* rewind = std::get_if<ha::Rewind>(&action))
     return ha::RunningJob{.kind = JobKind::rewind, .source = rewind->source.name};
   if (const auto* stop = std::get_if<ha::StopPostgres>(&action))
@@ -97,6 +100,10 @@ ha::Decision Stage::tick() {
   auto decision = ha::decide(slots_told_ ? s_ : with_usual_slots());
   if (auto job = job_of(decision.action)) {
     job->started_at = s_.now;
+    if (s_.cluster && s_.cluster->leader) {
+      job->leader = s_.cluster->leader->name;
+      job->epoch = s_.cluster->leader->epoch;
+    }
     s_.local.job = std::move(job);
   }
   if (std::holds_alternative<ha::CancelJob>(decision.action)) s_.local.job.reset();
@@ -315,6 +322,14 @@ void Stage::set(Words& words) {
     to.synchronous_node_count = words.number();
   } else if (key == "use_pg_rewind") {
     to.use_pg_rewind = flag(words);
+  } else if (key == "remove_data_directory_on_rewind_failure") {
+    to.remove_data_directory_on_rewind_failure = flag(words);
+  } else if (key == "remove_data_directory_on_diverged_timelines") {
+    to.remove_data_directory_on_diverged_timelines = flag(words);
+  } else if (key == "can_restore_without_leader") {
+    to.can_restore_without_leader = flag(words);
+  } else if (key == "primary_start_timeout") {
+    to.primary_start_timeout = words.duration();
   } else if (key == "use_slots") {
     to.use_slots = flag(words);
   } else if (key == "slots") {
@@ -372,6 +387,8 @@ void Stage::set_ignored_slots(Words& words) {
 void Stage::me(Words& words) {
   s_.local.name = words.next("this node's name");
   s_.local.conn_url = conn_url(s_.local.name);
+  if (words.take("at"))
+    s_.local.api_url = fmt::format("http://{}:8008/patroni", words.next("this node's host"));
 }
 
 void Stage::tags(Words& words) {
@@ -546,6 +563,15 @@ void Stage::job(Words& words) {
   }
 }
 
+void Stage::namesake(Words& words) {
+  if (words.take("answers"))
+    s_.local.memory.name_taken = true;
+  else if (words.take("does not answer"))
+    s_.local.memory.name_taken = false;
+  else
+    throw Misspelt("a namesake answers, or does not answer");
+}
+
 void Stage::compared(Words& words) {
   ha::Comparison comparison{.made_at = s_.now};
   if (words.take("same"))
@@ -634,6 +660,7 @@ const Directive Directive::kAll[] = {
     {"lease", &Stage::lease},
     {"job", &Stage::job},
     {"compared", &Stage::compared},
+    {"namesake", &Stage::namesake},
     {"sigterm", &Stage::asked_to_stop},
     {"agent", &Stage::agent},
     {"peers", &Stage::peers},

@@ -49,6 +49,7 @@ class Stage {
   void lease(Words& words);
   void job(Words& words);
   void compared(Words& words);
+  void namesake(Words& words);
   void asked_to_stop(Words& words);
   void agent(Words& words);
   // The rest of the world

@@ -132,7 +132,6 @@ tags: {clonefrom: false, noloadbalance: 'true', nofailover: false, failover_prio
   EXPECT_EQ(postgresql.data_dir, "/srv/data/postgres-0");
   EXPECT_EQ(postgresql.replication.sslmode, "verify-ca");
   EXPECT_EQ(postgresql.rewind.username, "rewind_user");
-  EXPECT_THAT(postgresql.basebackup_options, ElementsAre("checkpoint=fast", "verbose"));
   EXPECT_EQ(postgresql.local.parameters.at("log_file_mode"), "0600");
   EXPECT_EQ(postgresql.local.parameters.at("fsync"), "off");
   EXPECT_EQ(postgresql.local.parameters.at("ssl"), "on");
@@ -253,7 +252,8 @@ TEST(ConfigFile, ErrorsNameFileKeyLineAndRemedy) {
       {with("bootstrap: {initdb: [[a]]}\n"), {"bootstrap.initdb (line 14): a list of options"}},
       {with("bootstrap: {initdb: UTF8}\n"), {"bootstrap.initdb (line 14): a list of options"}},
       {with("bootstrap: {dcs: 5}\n"), {"bootstrap.dcs (line 14): a map of keys is expected"}},
-      {with("bootstrap: {method: pgbackrest}\n"), {"bootstrap.method (line 14)", "only initdb"}},
+      {with("bootstrap: {method: pgbackrest}\n"),
+       {"bootstrap.method (line 14)", "there is no section pgbackrest"}},
       {with("connect_address: 10.0.0.1:8008", "connect_address: 10.0.0.1:8008\n  verify_client: required"),
        {"restapi.cafile: missing", "restapi.certfile: missing"}},
   };
@@ -292,10 +292,12 @@ TEST(ConfigFile, UnknownKeysAreWarnedOfWithTheNearestKnownOne) {
       {with("wholly_different: x\n"), "node.yml: wholly_different (line 14): unknown key; it has no effect"},
       {with("bootstrap: {dcs: {synchronus_mode: true}}\n"),
        "node.yml: bootstrap.dcs.synchronus_mode (line 14): unknown key, did you mean synchronous_mode?"},
-      {with("  callbacks: {on_start: /x}\n"),
-       "node.yml: postgresql.callbacks (line 14): not supported yet; it has no effect"},
-      {with("  create_replica_methods: [basebackup, mine]\n  mine: {command: x}\n"),
-       "node.yml: postgresql.create_replica_methods (line 14): not supported yet; it has no effect"},
+      {with("  callbacks: {on_begin: /x}\n"),
+       "node.yml: bootstrap.dcs: postgresql.callbacks.on_begin is no action; there are on_start, on_stop, "
+       "on_restart, on_role_change, on_reload"},
+      {with("  create_replica_methods: [basebackup, mine]\n  mine: 5\n"),
+       "node.yml: bootstrap.dcs: postgresql.mine is a number: a section with a command is expected; mine "
+       "itself is run"},
       {with("bootstrap: {users: {a: {password: b}}}\n"),
        "node.yml: bootstrap.users (line 14): has no effect since Patroni 4: create users with "
        "post_bootstrap"},
