@@ -294,8 +294,7 @@ base::Task<void> Agent::carry_out(ha::AnnounceBootstrap action) {
   const auto lease = *situation_.local.lease;
   std::vector<ports::Write> writes{Put{keys_.initialize(), action.system_id},
                                    Put{keys_.leader(), config_.name, lease.id}};
-  if (!contents_.view.has_config)
-    writes.push_back(Put{keys_.config(), patroni::write_config(config_.bootstrap.dcs)});
+  if (!contents_.view.has_config) writes.push_back(Put{keys_.config(), patroni::write_config(dynamic_)});
   ports::Transaction announce{
       {Compare::created_at(keys_.initialize(), *situation_.local.memory.initialize_key),
        Compare::absent(keys_.leader())},
@@ -311,8 +310,7 @@ base::Task<void> Agent::carry_out(ha::ConfirmBootstrap) {
 
 base::Task<void> Agent::carry_out(ha::AdoptCluster action) {
   std::vector<ports::Write> writes{Put{keys_.initialize(), action.system_id}};
-  if (!contents_.view.has_config)
-    writes.push_back(Put{keys_.config(), patroni::write_config(config_.bootstrap.dcs)});
+  if (!contents_.view.has_config) writes.push_back(Put{keys_.config(), patroni::write_config(dynamic_)});
   ports::Transaction adopt{{Compare::absent(keys_.initialize())}, std::move(writes)};
   co_await commit("writing the cluster into etcd", std::move(adopt));
 }

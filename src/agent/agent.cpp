@@ -25,20 +25,25 @@ Agent::Agent(World world, patroni::NodeConfig config, Observer* observer, std::s
       keys_(config_.dcs_namespace, config_.scope),
       observer_(observer),
       rules_(rules),
+      dynamic_(config_.first_dynamic()),
+      remembered_(config_.remembered_dynamic),
       wake_(world.clock.executor()),
       publish_wanted_(world.clock.executor()),
       tasks_(world.clock.executor()) {
   auto& local = situation_.local;
   local.name = config_.name;
-  local.conn_url = "postgres://" + config_.postgresql.connect_address + "/" + config_.postgresql.database;
+  local.conn_url = conn_url_of(config_);
   local.api_url = api_url_of(config_);
   local.tags = config_.tags;
   local.memory.agent_started_at = world_.clock.now();
-  situation_.settings =
-      patroni::effective_config(config_.bootstrap.dcs, config_.postgresql, config_.scope).settings;
+  situation_.settings = patroni::effective_config(dynamic_, config_.postgresql, config_.scope).settings;
 }
 
 Agent::~Agent() = default;
+
+std::string Agent::conn_url_of(const patroni::NodeConfig& config) {
+  return "postgres://" + config.postgresql.connect_address + "/" + config.postgresql.database;
+}
 
 base::Task<ExitReason> Agent::run() {
   tasks_.spawn(publisher());
@@ -91,6 +96,11 @@ base::Task<std::optional<ExitReason>> Agent::tick() {
     publish();  // what others wait for is worth saying before a long step
     co_await act(std::move(decision));
   }
+}
+
+void Agent::request_reload() {
+  reload_wanted_ = true;
+  wake_.set();
 }
 
 void Agent::request_stop() {

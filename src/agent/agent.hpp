@@ -5,6 +5,7 @@
 // -9 does to it: PostgreSQL goes on, the lease runs out.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -58,6 +59,11 @@ class Agent {
   void request_stop();
   // Somebody asked GET /liveness; perhaps this agent itself, looking for a node of its own name.
   void note_liveness_asked() { ++liveness_asked_; }
+  // Where request_reload() gets the node's configuration from; an error says what is wrong with it.
+  using ReadConfig = std::function<base::Result<patroni::NodeConfig>()>;
+  void read_config_with(ReadConfig read) { read_config_ = std::move(read); }
+  // SIGHUP, POST /reload: the node's file is read anew before the next look, which comes at once.
+  void request_reload();
   // Look again now: something has changed that no watch tells.
   void wake() { wake_.set(); }
 
@@ -87,7 +93,13 @@ class Agent {
   base::Task<void> observe();
   void fold_snapshot(const base::Result<ports::DcsSnapshot>& snapshot);
   base::Task<void> apply_config();
+  base::Task<void> configure_postgres(patroni::EffectiveConfig effective);
+  base::Task<void> remember_dynamic_config();
   void fold_finished_job();
+
+  // reload.cpp
+  void fold_reload();
+  void adopt_config(patroni::NodeConfig config);
 
   // act.cpp: one overload for each action
   base::Task<void> act(ha::Decision decision);
@@ -128,6 +140,7 @@ class Agent {
   base::Task<bool> commit_as_leader(std::string doing, std::vector<ports::Compare> conditions,
                                     std::vector<ports::Write> writes);
   base::Task<std::optional<ha::LocalWal>> local_wal();
+  static std::string conn_url_of(const patroni::NodeConfig& config);
   base::Instant deadline_within(base::Duration most) const;
   base::Instant etcd_deadline() const;
   base::Instant quick_deadline() const;
@@ -158,6 +171,10 @@ class Agent {
 
   ha::Situation situation_;
   patroni::DcsContents contents_;
+  ReadConfig read_config_;
+  bool reload_wanted_ = false;
+  boost::json::object dynamic_;                       // the dynamic configuration as last known
+  std::optional<boost::json::object> remembered_;     // what of it is in the data directory
   std::optional<patroni::PostgresSettings> applied_;  // what PostgreSQL was last configured with
   std::optional<base::WallTime> etcd_last_seen_;
   std::string etcd_problem_;

@@ -6,6 +6,7 @@
 #include "ha/memory.hpp"
 #include "ha/rules.hpp"
 #include "ha/slots.hpp"
+#include "patroni/rest_json.hpp"
 #include "telemetry/log.hpp"
 
 namespace holdfast::agent {
@@ -56,6 +57,7 @@ base::Instant Agent::etcd_deadline() const {
 
 base::Task<void> Agent::observe() {
   world_.postgres.ended().clear();
+  fold_reload();
   fold_finished_job();
   auto [snapshot, instance] =
       co_await base::both(world_.clock.executor(), world_.dcs.read(keys_.prefix(), etcd_deadline()),
@@ -98,25 +100,38 @@ void Agent::fold_snapshot(const base::Result<ports::DcsSnapshot>& snapshot) {
   situation_.cluster = contents_.view;
 }
 
-// Dynamic configuration reaches PostgreSQL here; until a cluster exists, what it will be bootstrapped with
-// does.
+// Dynamic configuration takes effect here. While nobody knows of any, or etcd is silent, the last known one
+// holds.
 base::Task<void> Agent::apply_config() {
-  if (!may_configure(situation_)) co_return;
-  const bool unreadable = contents_.view.has_config && !contents_.config;
-  if (applied_ && (!situation_.cluster || unreadable)) co_return;
-  const auto& dynamic = contents_.config ? *contents_.config : config_.bootstrap.dcs;
-  auto effective = patroni::effective_config(dynamic, config_.postgresql, config_.scope);
+  if (situation_.cluster && contents_.config) dynamic_ = *contents_.config;
+  auto effective = patroni::effective_config(dynamic_, config_.postgresql, config_.scope);
   situation_.settings = effective.settings;
   if (situation_.cluster && ha::needs_hot_standby_feedback(situation_, *situation_.cluster))
     effective.postgresql.parameters["hot_standby_feedback"] = "on";
   if (effective.problems != config_problems_)
     for (const auto& problem : effective.problems) telemetry::warning("configuration: {}", problem);
-  config_problems_ = std::move(effective.problems);
+  config_problems_ = effective.problems;
+  if (!may_configure(situation_)) co_return;
+  co_await configure_postgres(std::move(effective));
+  co_await remember_dynamic_config();
+}
+
+base::Task<void> Agent::configure_postgres(patroni::EffectiveConfig effective) {
   if (applied_ == std::optional(effective.postgresql)) co_return;
   applied_ = effective.postgresql;
   const auto done = co_await world_.postgres.configure(std::move(effective.postgresql),
                                                        world_.clock.now() + kConfigureTime);
   if (!done) telemetry::error("configuring PostgreSQL: {}", done.error().message);
+}
+
+// A restarted agent that finds etcd silent, or empty, goes on with what it knew.
+base::Task<void> Agent::remember_dynamic_config() {
+  if (situation_.local.instance.data != ha::DataDirectory::valid) remembered_.reset();
+  if (situation_.local.instance.data != ha::DataDirectory::valid || remembered_ == std::optional(dynamic_))
+    co_return;
+  remembered_ = dynamic_;
+  const auto done = co_await world_.postgres.remember_dynamic_config(patroni::config_body(dynamic_));
+  if (!done) telemetry::warning("remembering the dynamic configuration: {}", done.error().message);
 }
 
 void Agent::fold_finished_job() {
@@ -125,6 +140,7 @@ void Agent::fold_finished_job() {
   const auto job = *std::exchange(local.job, std::nullopt);
   const auto result = *std::exchange(finished_job_, std::nullopt);
   const auto now = world_.clock.now();
+  remembered_.reset();  // a clone or a rewind may have removed the file
   if (result) {
     telemetry::info("{} done in {}", to_string(job.kind), base::to_string(now - job.started_at));
     ha::fold_job_success(local.memory, job, now);

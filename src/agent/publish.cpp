@@ -73,6 +73,8 @@ patroni::MemberValue Agent::member_value() const {
   value.tags = config_.tags_json;
   value.holdfast = HOLDFAST_VERSION;
   if (const auto& status = local.instance.status) {
+    value.pending_restart_reason = patroni::pending_restart_reason(status->pending_restart);
+    value.pending_restart = !value.pending_restart_reason.empty();
     value.xlog_location = status->position;
     value.timeline = status->timeline;
     if (status->in_recovery) {

@@ -118,6 +118,7 @@ patroni::NodeStatus RestApi::node_status(const ha::Instance& instance) const {
       server.replication.push_back({standby.user, standby.name, standby.client_address, standby.state,
                                     standby.sync_state, standby.sync_priority});
     node.server = std::move(server);
+    node.pending_restart_reason = patroni::pending_restart_reason(status->pending_restart);
   } else if (instance.process == ha::Process::stopped && node.state == ha::MemberState::running) {
     node.state = ha::MemberState::stopped;  // it ended since the loop last looked
   }

@@ -78,6 +78,12 @@ struct SlotFile {
   bool operator==(const SlotFile&) const = default;
 };
 
+// A setting that the running server takes only when it is restarted.
+struct PendingSetting {
+  std::string name;
+  std::string old_value, new_value;  // as SHOW prints them
+};
+
 // Answers of the running server to SQL.
 struct ServerStatus {
   bool in_recovery = false;
@@ -89,6 +95,7 @@ struct ServerStatus {
   std::string synchronous_standby_names;  // in effect in the asking session
   std::vector<StandbyConnection> standbys;
   std::vector<Slot> slots;
+  std::vector<PendingSetting> pending_restart;
   std::optional<base::WallTime> started_at;
   std::optional<base::WallTime> replayed_at;  // standby: when the last transaction replayed was committed
   bool replay_paused = false;

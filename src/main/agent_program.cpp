@@ -1,8 +1,10 @@
 #include "main/agent_program.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <fmt/format.h>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <sys/stat.h>
 
@@ -10,12 +12,14 @@
 #include "agent/http_peers.hpp"
 #include "agent/rest_api.hpp"
 #include "etcd/etcd_dcs.hpp"
+#include "main/config_commands.hpp"
 #include "main/environment.hpp"
+#include "main/node_files.hpp"
 #include "net/http_client.hpp"
 #include "net/http_server.hpp"
 #include "net/runtime.hpp"
 #include "net/tls.hpp"
-#include "patroni/config_file.hpp"
+#include "patroni/member_value.hpp"
 #include "postgres/local_postgres.hpp"
 #include "telemetry/log.hpp"
 
@@ -28,35 +32,86 @@ constexpr int kCannotTakePart = 1;
 constexpr int kBadUsage = 2;
 constexpr base::Duration kGoodbyeTime = 1s;  // for REST answers under way when the agent ends
 
-constexpr std::string_view kUsage = R"(Usage: holdfast agent NODE.yml
+constexpr std::string_view kUsage = R"(Usage: holdfast agent [OPTIONS] [NODE.yml]
 
 Runs the agent that owns the PostgreSQL described in NODE.yml, in the foreground, with the log on standard error.
 The file is Patroni's (https://patroni.readthedocs.io/en/latest/yaml_configuration.html; docs/configuration.md says
-what is understood of it); PATRONI_* environment variables win over it.
+what is understood of it); a directory stands for all *.yml files in it. PATRONI_* environment variables win over
+it; without a file, PATRONI_CONFIGURATION holds the configuration.
+
+Options, which end without running anything:
+  --validate-config         say what is wrong with NODE.yml
+      -i, --ignore-listen-port    accept that somebody listens on its ports already
+      -p, --print                 print what was read
+  --generate-sample-config  write a configuration to begin with, to NODE.yml or standard output
+  --generate-config         write one for a running PostgreSQL, as its superuser
+      --dsn DSN                   how to connect to it
+  --version, --help
 
 Signals:
+  SIGHUP            read NODE.yml again; what needs a restart of the agent is said in the log
   SIGTERM, SIGINT   stop PostgreSQL cleanly, hand leadership over, then end
   SIGKILL           ends the agent only: PostgreSQL goes on, a restarted agent adopts it
 
-Exit codes: 0 stopped as asked; 1 this node cannot take part; 2 command line or configuration not usable.
+Exit codes: 0 stopped as asked; 1 this node cannot take part, or the configuration is not valid; 2 command line or
+configuration not usable.
 )";
 
-telemetry::Level log_level(std::string_view name) {
-  if (name == "DEBUG" || name == "TRACE") return telemetry::Level::debug;
-  if (name == "WARNING" || name == "WARN") return telemetry::Level::warning;
-  if (name == "ERROR") return telemetry::Level::error;
-  if (name == "CRITICAL") return telemetry::Level::critical;
-  return telemetry::Level::info;
+enum class Errand { run, validate, sample, generate, help, version };
+
+struct CommandLine {
+  Errand errand = Errand::run;
+  std::string path, dsn;
+  ValidateOptions validate;
+};
+
+// invalid: what is wrong with the command line.
+base::Result<CommandLine> parse_command_line(std::span<char*> arguments) {
+  CommandLine line;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const std::string_view argument = arguments[i];
+    if (argument == "--help" || argument == "-h")
+      line.errand = Errand::help;
+    else if (argument == "--version")
+      line.errand = Errand::version;
+    else if (argument == "--validate-config")
+      line.errand = Errand::validate;
+    else if (argument == "--generate-sample-config")
+      line.errand = Errand::sample;
+    else if (argument == "--generate-config")
+      line.errand = Errand::generate;
+    else if (argument == "--ignore-listen-port" || argument == "-i")
+      line.validate.ignore_listen_port = true;
+    else if (argument == "--print" || argument == "-p")
+      line.validate.print = true;
+    else if (argument.starts_with("--dsn="))
+      line.dsn = argument.substr(6);
+    else if (argument == "--dsn" && i + 1 < arguments.size())
+      line.dsn = arguments[++i];
+    else if (argument.starts_with("-"))
+      return base::fail(base::ErrorKind::invalid, "unknown option {}", argument);
+    else if (!line.path.empty())
+      return base::fail(base::ErrorKind::invalid, "expected one configuration file, found {} and {}",
+                        line.path, argument);
+    else
+      line.path = argument;
+  }
+  return line;
 }
 
 base::Result<patroni::NodeConfig> load(const std::string& path) {
-  const auto text = read_text_file(path);
-  if (!text) return std::unexpected(text.error());
-  auto loaded = patroni::load_config(*text, path, process_environment());
+  auto loaded = load_node_config(path);
   if (!loaded) return std::unexpected(loaded.error());
+  if (auto set = telemetry::configure_log(loaded->config.log); !set) return std::unexpected(set.error());
   for (const auto& warning : loaded->warnings) telemetry::warning("{}", warning);
-  telemetry::set_log_level(log_level(loaded->config.log_level));
   return std::move(loaded->config);
+}
+
+bool has_configuration_in_environment() {
+  const auto environment = process_environment();
+  return std::ranges::any_of(environment, [](const auto& variable) {
+    return variable.first == patroni::kConfigurationVariable || variable.first == "PATRONI_SCOPE";
+  });
 }
 
 net::VerifyClient verify_client(patroni::RestApiConfig::VerifyClient asked) {
@@ -104,7 +159,7 @@ base::Task<void> serve(agent::Agent& agent, net::HttpServer& rest, net::Runtime&
 }
 
 // An agent with all its parts, until it ends.
-base::Result<agent::ExitReason> run_node(const patroni::NodeConfig& config) {
+base::Result<agent::ExitReason> run_node(const std::string& path, const patroni::NodeConfig& config) {
   net::Runtime runtime;
   auto dcs = etcd::make_dcs(runtime, config.etcd);
   if (!dcs) return std::unexpected(dcs.error());
@@ -124,8 +179,18 @@ base::Result<agent::ExitReason> run_node(const patroni::NodeConfig& config) {
   if (auto started = rest.start(); !started) return base::in("restapi.listen", started.error());
 
   for (const int signal : {SIGTERM, SIGINT}) runtime.on_signal(signal, [&agent] { agent.request_stop(); });
-  runtime.on_signal(SIGHUP,
-                    [] { telemetry::warning("SIGHUP: the file is read at start only; restart the agent"); });
+  agent.read_config_with([&]() -> base::Result<patroni::NodeConfig> {
+    auto read = load(path);
+    if (!read) return read;
+    auto from_now = server_tls(read->restapi);
+    if (!from_now) return std::unexpected(from_now.error());
+    auto to_now = client_tls(*read);
+    if (!to_now) return std::unexpected(to_now.error());
+    rest.set_tls(*from_now);
+    http.set_tls(*to_now);
+    return read;
+  });
+  runtime.on_signal(SIGHUP, [&agent] { agent.request_reload(); });
   telemetry::info("holdfast {} agent for {} in cluster {}", HOLDFAST_VERSION, config.name, config.scope);
   auto reason = agent::ExitReason::stopped;
   runtime.run_task(serve(agent, rest, runtime, reason));
@@ -134,30 +199,50 @@ base::Result<agent::ExitReason> run_node(const patroni::NodeConfig& config) {
 
 }  // namespace
 
-int run_agent(int argc, char** argv) {
-  const std::string_view first = argc > 0 ? argv[0] : "";
-  if (first == "--help" || first == "-h") {
-    fmt::print("{}", kUsage);
-    return 0;
-  }
-  if (argc != 1 || first.starts_with('-')) {
-    fmt::print(stderr, "holdfast agent: expected one configuration file{}\n\n{}",
-               argc == 0 ? "" : fmt::format(", found {} arguments", argc), kUsage);
-    return kBadUsage;
-  }
+namespace {
+
+int run(const std::string& path) {
   umask(0077);  // password files, data directories: nothing of ours is for others
-  const auto config = load(argv[0]);
+  const auto config = load(path);
   if (!config) {
     fmt::print(stderr, "{}\n", config.error().message);
     return kBadUsage;
   }
-  const auto ended = run_node(*config);
+  const auto ended = run_node(path, *config);
   if (!ended) {
     telemetry::critical("{}", ended.error().message);
     return kBadUsage;
   }
   telemetry::info("ended");
   return *ended == agent::ExitReason::stopped ? 0 : kCannotTakePart;
+}
+
+}  // namespace
+
+int run_agent(int argc, char** argv) {
+  const auto line = parse_command_line({argv, static_cast<std::size_t>(argc)});
+  if (!line || (argc == 0 && !has_configuration_in_environment())) {
+    fmt::print(stderr, "holdfast agent: {}\n\n{}",
+               line ? "expected a configuration file" : line.error().message, kUsage);
+    return kBadUsage;
+  }
+  switch (line->errand) {
+    case Errand::help:
+      fmt::print("{}", kUsage);
+      return 0;
+    case Errand::version:
+      fmt::print("holdfast {} (compatible with patroni {})\n", HOLDFAST_VERSION, patroni::kPatroniVersion);
+      return 0;
+    case Errand::validate:
+      return validate_config(line->path, line->validate);
+    case Errand::sample:
+      return generate_sample_config(line->path);
+    case Errand::generate:
+      return generate_config(line->path, line->dsn);
+    case Errand::run:
+      break;
+  }
+  return run(line->path);
 }
 
 }  // namespace holdfast

@@ -28,15 +28,6 @@ base::Result<patroni::LoadedRouterFile> load(const std::string& path) {
   return patroni::load_router_config(text, path);
 }
 
-telemetry::Level level_of(const std::string& name) {
-  using telemetry::Level;
-  if (name == "DEBUG") return Level::debug;
-  if (name == "WARNING") return Level::warning;
-  if (name == "ERROR") return Level::error;
-  if (name == "CRITICAL") return Level::critical;
-  return Level::info;
-}
-
 // A session takes two descriptors, and the usual limit of 1024 is for programs that use select().
 void allow_many_descriptors(const routing::RouterConfig& config) {
   rlimit limit{};
@@ -80,7 +71,10 @@ int run_router(const std::string& config_path) {
     telemetry::critical("{}", loaded.error().message);
     return kBadConfiguration;
   }
-  telemetry::set_log_level(level_of(loaded->config.log_level));
+  if (const auto set = telemetry::configure_log(loaded->config.log); !set) {
+    telemetry::critical("{}", set.error().message);
+    return kBadConfiguration;
+  }
   for (const auto& warning : loaded->warnings) telemetry::warning("{}", warning);
   allow_many_descriptors(loaded->config.router);
   return serve(loaded->config);

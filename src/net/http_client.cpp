@@ -340,6 +340,11 @@ HttpClient::HttpClient(Runtime& runtime, HttpClientOptions options)
 HttpClient::HttpClient(HttpClient&&) noexcept = default;
 HttpClient::~HttpClient() = default;
 
+void HttpClient::set_tls(TlsContext tls) {
+  pool_->options.tls = std::move(tls);
+  pool_->idle.clear();
+}
+
 Task<Result<HttpResponse>> HttpClient::send(HttpEndpoint endpoint, HttpRequest request,
                                             base::Instant deadline) {
   const auto started = pool_->runtime.clock().now();

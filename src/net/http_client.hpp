@@ -56,6 +56,9 @@ class HttpClient {
   HttpClient(HttpClient&&) noexcept;
   ~HttpClient();
 
+  // New certificates, for connections from now on; those that are kept alive are closed.
+  void set_tls(TlsContext tls);
+
   // A request on a kept-alive connection that turns out to be closed is sent again, once, on a new one: when
   // not a byte of it was written, or when its method is GET, HEAD or OPTIONS. Anything else may have had its
   // effect before the connection broke, so whether to send it again is for the caller to decide.

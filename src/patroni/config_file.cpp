@@ -46,6 +46,12 @@ void read_user(YamlMap map, PostgresUser& user) {
   map.text("channel_binding", user.channel_binding);
 }
 
+// PostgreSQL's service name in Kerberos is one for all users.
+void read_krbsrvname(YamlMap postgresql, PostgresConfig& into) {
+  for (auto* user : {&into.superuser, &into.replication, &into.rewind})
+    postgresql.text("krbsrvname", user->krbsrvname);
+}
+
 void read_authentication(YamlMap postgresql, PostgresConfig& into) {
   auto map = postgresql.section("authentication");
   into.superuser.username = "postgres";
@@ -59,19 +65,27 @@ void read_authentication(YamlMap postgresql, PostgresConfig& into) {
     replication.warning("username", "is the superuser; replication needs fewer rights");
 }
 
-// An absolute path. A relative one would mean another place after every change of the working directory.
-void read_path(YamlMap map, std::string_view key, std::string& into) {
-  if (!map.text(key, into) || into.empty() || into.starts_with('/')) return;
-  map.mismatch(key, "an absolute path");
-}
-
+// A relative path is one from where the program was started, as in Patroni; who opens files resolves it.
 void read_data_dir(YamlMap map, std::string& into) {
   if (!map.required("data_dir", into,
                     "the directory of PostgreSQL's data, e.g. data_dir: /var/lib/postgresql/15/main"))
     return;
-  if (!into.starts_with('/')) return map.mismatch("data_dir", "an absolute path");
   while (into.size() > 1 && into.ends_with('/')) into.pop_back();
   if (into == "/") map.error("data_dir", "must not be the root directory");
+}
+
+// Names of programs in bin_dir, for distributions that call them otherwise.
+void read_bin_name(YamlMap postgresql, std::map<std::string, std::string>& into) {
+  auto map = postgresql.section("bin_name");
+  for (const auto* program :
+       {"pg_ctl", "initdb", "pg_controldata", "pg_basebackup", "postgres", "pg_isready", "pg_rewind"}) {
+    std::string name;
+    if (!map.text(program, name)) continue;
+    if (name.empty() || name.contains('/'))
+      map.mismatch(program, "the name of a program in postgresql.bin_dir");
+    else
+      into[program] = name;
+  }
 }
 
 void read_postgres_addresses(YamlMap map, PostgresConfig& into) {
@@ -155,11 +169,14 @@ void read_postgresql(YamlMap root, PostgresConfig& into) {
   if (!map.present()) return;
   read_postgres_addresses(map, into);
   read_data_dir(map, into.data_dir);
-  read_path(map, "bin_dir", into.bin_dir);
-  read_path(map, "config_dir", into.config_dir);
-  read_path(map, "pgpass", into.pgpass);
+  map.text("bin_dir", into.bin_dir);
+  read_bin_name(map, into.bin_name);
+  map.text("config_dir", into.config_dir);
+  map.text("config_base_name", into.config_base_name);
+  map.text("pgpass", into.pgpass);
   map.text("database", into.database);
   read_authentication(map, into);
+  read_krbsrvname(map, into);
   read_parameters(map, into.local.parameters);
   map.texts("pg_hba", into.local.pg_hba);
   map.texts("pg_ident", into.local.pg_ident);
@@ -169,15 +186,12 @@ void read_postgresql(YamlMap root, PostgresConfig& into) {
   if (map.has("use_slots"))
     map.warning("use_slots", "has no effect here; it belongs into the dynamic configuration");
   know_replica_methods(map);
-  map.known({"basebackup", "callbacks", "create_replica_methods", "create_replica_method", "pre_promote",
-             "before_stop", "remove_data_directory_on_rewind_failure",
+  map.known({"basebackup", "callbacks", "create_replica_methods", "create_replica_method", "custom_conf",
+             "recovery_conf", "pre_promote", "before_stop", "remove_data_directory_on_rewind_failure",
              "remove_data_directory_on_diverged_timelines", "pg_ctl_timeout", "name", "scope"});
   if (const auto* node = root.node("postgresql"); node && node->kind == YamlNode::Kind::map)
     into.section = to_json(*node).get_object();
-  map.unsupported({"custom_conf", "recovery_conf", "rewind", "bin_name", "config_base_name", "krbsrvname",
-                   "parameters_primary", "parameters_replica", "parameters_standby_leader", "pg_hba_primary",
-                   "pg_hba_replica", "pg_hba_standby_leader", "pg_ident_primary", "pg_ident_replica",
-                   "pg_ident_standby_leader"});
+  map.unsupported({"replica_method", "rewind"});
 }
 
 void read_dynamic(YamlMap bootstrap, json::object& into) {
@@ -209,11 +223,11 @@ void read_dynamic(YamlMap bootstrap, json::object& into) {
   auto postgresql = map.section("postgresql");
   know_replica_methods(postgresql);
   postgresql.known({"parameters", "pg_hba", "pg_ident", "use_pg_rewind", "use_slots", "pg_ctl_timeout",
-                    "callbacks", "basebackup", "create_replica_methods", "create_replica_method",
-                    "pre_promote", "before_stop", "remove_data_directory_on_rewind_failure",
+                    "recovery_conf", "custom_conf", "callbacks", "basebackup", "create_replica_methods",
+                    "create_replica_method", "pre_promote", "before_stop",
+                    "remove_data_directory_on_rewind_failure",
                     "remove_data_directory_on_diverged_timelines"});
-  postgresql.unsupported(
-      {"recovery_conf", "rewind", "parameters_primary", "parameters_replica", "parameters_standby_leader"});
+  postgresql.unsupported({"rewind"});
   if (const auto* node = bootstrap.node("dcs"); node && node->kind == YamlNode::Kind::map)
     into = to_json(*node).get_object();
 }
@@ -306,7 +320,7 @@ NodeConfig read_node(YamlMap root) {
   NodeConfig config;
   read_scope(root, config.scope, config.dcs_namespace);
   read_name(root, config.name);
-  read_log(root, config.log_level);
+  read_log(root, config.log);
   read_restapi(root, config.restapi);
   read_ctl(root, config.ctl);
   read_etcd(root, config.etcd);
@@ -314,7 +328,7 @@ NodeConfig read_node(YamlMap root) {
   read_postgresql(root, config.postgresql);
   read_tags(root, config);
   read_watchdog(root, config.watchdog);
-  root.known({"thread_pool_size", "thread_stack_size"});
+  root.known({"thread_pool_size", "thread_stack_size"});  // of Python's threads, of which there are none
   root.unsupported({"citus"});
   return config;
 }
@@ -323,16 +337,24 @@ NodeConfig read_node(YamlMap root) {
 
 base::Result<LoadedConfig> load_config(std::string_view yaml, std::string file_name,
                                        const Environment& environment) {
-  auto reader = YamlReader::parse(yaml, file_name);
-  if (!reader) return std::unexpected(reader.error());
-  apply_environment(reader->tree(), environment);
+  auto tree = parse_yaml_map(yaml, file_name);
+  if (!tree) return std::unexpected(tree.error());
+  return load_config(std::move(*tree), std::move(file_name), environment);
+}
+
+base::Result<LoadedConfig> load_config(YamlNode tree, std::string file_name, const Environment& environment) {
+  std::optional<YamlReader> reader;
+  reader.emplace(std::move(tree), file_name);
+  for (const auto& problem : apply_environment(reader->tree(), environment)) reader->warning("", "", problem);
   auto config = read_node(reader->root());
   for (const auto& problem : effective_config(config.bootstrap.dcs, config.postgresql, config.scope).problems)
     reader->warning("bootstrap.dcs", "", problem);
   auto report = reader->finish();
   if (!report.errors.empty())
     return base::fail(base::ErrorKind::invalid, "{}", fmt::join(report.errors, "\n"));
-  return LoadedConfig{std::move(config), std::move(report.warnings)};
+  return LoadedConfig{.config = std::move(config),
+                      .warnings = std::move(report.warnings),
+                      .tree = to_json(reader->tree()).get_object()};
 }
 
 }  // namespace holdfast::patroni

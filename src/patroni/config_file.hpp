@@ -15,6 +15,7 @@ namespace holdfast::patroni {
 struct LoadedConfig {
   NodeConfig config;
   std::vector<std::string> warnings;  // each to be logged; none keeps the node from running
+  boost::json::object tree;           // all that was read, the environment's part included
 };
 
 // `environment` wins over the file. invalid: the message holds every error of the file, one per line, each
@@ -22,5 +23,7 @@ struct LoadedConfig {
 // looked at.
 base::Result<LoadedConfig> load_config(std::string_view yaml, std::string file_name,
                                        const Environment& environment);
+// The same of files that were parsed and merged already (merge_yaml).
+base::Result<LoadedConfig> load_config(YamlNode tree, std::string file_name, const Environment& environment);
 
 }  // namespace holdfast::patroni

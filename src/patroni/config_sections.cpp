@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/json.hpp>
+#include <limits>
 
 #include "patroni/host_port.hpp"
 #include "patroni/keys.hpp"
@@ -151,7 +153,52 @@ void read_ctl(YamlMap root, CtlConfig& into) {
   login.known({"username", "password"});
 }
 
-void read_log(YamlMap root, std::string& level) {
+namespace {
+
+// "%(asctime)s %(levelname)-8s" -> asctime, levelname
+std::vector<LogConfig::Field> attributes_in(std::string_view format) {
+  std::vector<LogConfig::Field> fields;
+  for (auto at = format.find("%("); at != std::string_view::npos; at = format.find("%(", at + 1)) {
+    const auto end = format.find(')', at);
+    if (end == std::string_view::npos) break;
+    const std::string name(format.substr(at + 2, end - at - 2));
+    fields.push_back({name, name});
+  }
+  return fields;
+}
+
+// A text; or, for JSON, a list of attributes, each perhaps as attribute: key.
+void read_log_format(YamlMap map, LogConfig& into) {
+  const auto* node = map.node("format");
+  if (!node) return;
+  if (node->kind == YamlNode::Kind::scalar) {
+    auto fields = attributes_in(node->text);
+    if (fields.empty()) return map.mismatch("format", "a text with attributes such as %(asctime)s");
+    into.format = node->text;
+    into.fields = std::move(fields);
+    return;
+  }
+  if (node->kind != YamlNode::Kind::list || !into.json)
+    return map.mismatch("format", into.json ? "a text or a list of attributes" : "a text");
+  into.fields.clear();
+  for (const auto& item : node->list) {
+    if (item.kind == YamlNode::Kind::scalar) into.fields.push_back({item.text, item.text});
+    for (const auto& [attribute, key] : item.map) into.fields.push_back({attribute, key.text});
+  }
+}
+
+void read_log_file(YamlMap map, LogConfig& into) {
+  map.text("dir", into.dir);
+  std::int64_t number = 0;
+  if (map.integer("mode", 0, 0777, number)) into.mode = static_cast<int>(number);
+  if (map.integer("file_size", 1, std::numeric_limits<std::int64_t>::max(), number))
+    into.file_size = static_cast<std::size_t>(number);
+  if (map.integer("file_num", 0, 1000, number)) into.file_num = static_cast<std::size_t>(number);
+}
+
+}  // namespace
+
+void read_log(YamlMap root, LogConfig& into) {
   constexpr std::array<std::pair<std::string_view, std::string_view>, 7> kLevels{{{"DEBUG", "DEBUG"},
                                                                                   {"INFO", "INFO"},
                                                                                   {"WARNING", "WARNING"},
@@ -159,12 +206,22 @@ void read_log(YamlMap root, std::string& level) {
                                                                                   {"ERROR", "ERROR"},
                                                                                   {"CRITICAL", "CRITICAL"},
                                                                                   {"FATAL", "CRITICAL"}}};
+  constexpr std::array<std::pair<std::string_view, bool>, 2> kTypes{{{"plain", false}, {"json", true}}};
   auto map = root.section("log");
-  std::string_view chosen = level;
-  if (map.choice<std::string_view>("level", kLevels, chosen)) level = chosen;
-  map.known(
-      {"loggers", "traceback_level", "max_queue_size", "format", "dateformat", "deduplicate_heartbeat_logs"});
-  map.unsupported({"type", "static_fields", "dir", "mode", "file_size", "file_num"});
+  std::string_view chosen = into.level;
+  if (map.choice<std::string_view>("level", kLevels, chosen)) into.level = chosen;
+  map.choice<bool>("type", kTypes, into.json);
+  read_log_format(map, into);
+  map.text("dateformat", into.dateformat);
+  if (const auto* node = map.node("static_fields")) {
+    if (node->kind == YamlNode::Kind::map)
+      into.static_fields = to_json(*node).get_object();
+    else
+      map.mismatch("static_fields", "a map of keys and values");
+  }
+  read_log_file(map, into);
+  // They name parts of Patroni, or what Python does with an exception.
+  map.known({"loggers", "traceback_level", "max_queue_size", "deduplicate_heartbeat_logs"});
 }
 
 bool read_connect_address(YamlMap map, std::string_view key, std::string& into,

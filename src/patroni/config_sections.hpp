@@ -17,8 +17,8 @@ void read_etcd(YamlMap root, EtcdConfig& into);
 void read_restapi(YamlMap root, RestApiConfig& into);
 // `ctl:`; what it does not say comes from `restapi:`.
 void read_ctl(YamlMap root, CtlConfig& into);
-// `log:`, of which only `level` counts: DEBUG, INFO, WARNING, ERROR or CRITICAL.
-void read_log(YamlMap root, std::string& level);
+// `log:`
+void read_log(YamlMap root, LogConfig& into);
 
 // `key: host:port`. A wildcard is refused, because nobody can connect to it.
 bool read_connect_address(YamlMap map, std::string_view key, std::string& into,

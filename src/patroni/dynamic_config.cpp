@@ -257,6 +257,16 @@ class ParameterMerge {
     result_[name] = *text;
   }
 
+  // `recovery_conf`, from the days of a file of that name: settings like others now, and weaker than those.
+  void recovery(std::string_view given_name, const json::value& value) {
+    auto name = lower(given_name);
+    if (name == "trigger_file") name = "promote_trigger_file";
+    if (name == "standby_mode" || name.starts_with("recovery_target") || name == "pause_at_recovery_target" ||
+        name == "primary_conninfo" || name == "primary_slot_name")
+      return;
+    if (const auto text = parameter_text(value)) result_.try_emplace(name, *text);
+  }
+
   void local(const std::string& name, const std::string& value) {
     if (shared_parameter(name) || name == "wal_keep_segments")
       problems_.push_back(
@@ -312,6 +322,22 @@ json::object postgresql_section(const json::object& dynamic, std::vector<std::st
   return {};
 }
 
+// Where a node is and how to log in to it is for its own file to say.
+json::object merged_section(const json::object& dynamic, const json::object& local) {
+  constexpr std::array kLocalOnly{"connect_address", "proxy_address", "listen",        "config_dir",
+                                  "data_dir",        "pgpass",        "authentication"};
+  constexpr std::array kElsewhere{"parameters", "pg_hba", "pg_ident"};
+  const auto among = [](const auto& names, json::string_view key) {
+    return std::ranges::any_of(names, [key](const char* name) { return key == name; });
+  };
+  json::object merged;
+  for (const auto& [key, value] : dynamic)
+    if (!among(kLocalOnly, key) && !among(kElsewhere, key)) merged[key] = value;
+  for (const auto& [key, value] : local)
+    if (key != "use_slots" && !among(kElsewhere, key)) merged[key] = value;
+  return merged;
+}
+
 void merge_parameters(const json::object& section, ParameterMerge& merge,
                       std::vector<std::string>& problems) {
   const auto* parameters = section.if_contains("parameters");
@@ -347,6 +373,9 @@ EffectiveConfig effective_config(const json::object& dynamic, const PostgresConf
   ParameterMerge merge(problems);
   merge_parameters(section, merge, problems);
   for (const auto& [name, value] : local.local.parameters) merge.local(name, value);
+  result.section = merged_section(section, local.section);
+  if (const auto* recovery = result.section.if_contains("recovery_conf"); recovery && recovery->is_object())
+    for (const auto& [name, value] : recovery->get_object()) merge.recovery(name, value);
   merge.set("cluster_name", std::string(scope));
   merge.set("listen_addresses", fmt::format("{}", fmt::join(local.listen_addresses, ",")));
   merge.set("port", fmt::format("{}", local.port));
@@ -366,7 +395,20 @@ EffectiveConfig effective_config(const json::object& dynamic, const PostgresConf
       local.local.pg_hba.empty() ? read_lines(section, "pg_hba", problems) : local.local.pg_hba;
   result.postgresql.pg_ident =
       local.local.pg_ident.empty() ? read_lines(section, "pg_ident", problems) : local.local.pg_ident;
+  if (const auto* custom = result.section.if_contains("custom_conf"))
+    result.postgresql.custom_conf = scalar_text(*custom).value_or("");
   return result;
+}
+
+json::object default_shared_parameters() {
+  json::object parameters;
+  for (const auto& parameter : kSharedParameters) {
+    if (parameter.preset.empty()) continue;
+    const json::value text(parameter.preset);
+    const bool number = parameter.kind == SharedParameter::Kind::integer;
+    parameters[parameter.name] = number ? json::value(*integer_of(text)) : text;
+  }
+  return parameters;
 }
 
 bool patch_config(json::object& config, const json::object& patch) {

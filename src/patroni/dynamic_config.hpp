@@ -12,10 +12,18 @@
 
 namespace holdfast::patroni {
 
+// In the data directory: the dynamic configuration as it was last known, for a node that finds etcd silent or
+// empty. Patroni's file, name and format.
+inline constexpr auto kDynamicConfigFile = "patroni.dynamic.json";
+
 struct EffectiveConfig {
   ha::Settings settings;
   PostgresSettings
       postgresql;  // complete: everything that postgresql.conf, pg_hba.conf, pg_ident.conf shall say
+  // `postgresql:` of the dynamic configuration with that of the node's file over it, key by key: callbacks,
+  // create_replica_methods and whatever else either may say. Without `parameters`, `pg_hba` and `pg_ident`,
+  // which are above.
+  boost::json::object section;
   std::vector<std::string> problems;
 };
 
@@ -34,6 +42,9 @@ EffectiveConfig effective_config(const boost::json::object& dynamic, const Postg
 // nothing is removed: {"slots": {"a": null}} stores the null, which means a permanent physical slot. Returns
 // whether anything changed.
 bool patch_config(boost::json::object& config, const boost::json::object& patch);
+
+// The settings that all nodes must share, as they are when nobody says otherwise; for generated files.
+boost::json::object default_shared_parameters();
 
 // A value as it stands in postgresql.conf, unquoted: true is "on". Absent for null, lists and objects.
 std::optional<std::string> parameter_text(const boost::json::value& value);

@@ -91,6 +91,13 @@ void apply_priority(const json::object& tags, std::string_view flag_key, std::st
 
 }  // namespace
 
+json::object pending_restart_reason(const std::vector<ha::PendingSetting>& pending) {
+  json::object reason;
+  for (const auto& setting : pending)
+    reason[setting.name] = {{"old_value", setting.old_value}, {"new_value", setting.new_value}};
+  return reason;
+}
+
 std::string_view to_string(MemberState state) {
   return std::ranges::find(kStates, state, [](const auto& row) { return row.first; })->second;
 }

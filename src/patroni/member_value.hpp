@@ -5,9 +5,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.hpp"
 #include "ha/cluster_view.hpp"
+#include "ha/instance.hpp"
 
 namespace holdfast::patroni {
 
@@ -37,6 +39,9 @@ struct MemberValue {
   bool pause = false;
   std::string holdfast;  // our own version; empty: written by Patroni
 };
+
+// Field `pending_restart_reason`, in etcd and over REST.
+boost::json::object pending_restart_reason(const std::vector<ha::PendingSetting>& pending);
 
 std::string_view to_string(ha::MemberState state);          // "creating replica"
 std::string_view to_string(ha::MemberRole role);            // "standby_leader"

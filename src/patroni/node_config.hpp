@@ -25,7 +25,7 @@ struct PostgresUser {
   std::string username;
   std::string password;
   std::string sslmode, sslrootcert, sslcert, sslkey, sslpassword, sslcrl, sslcrldir, sslnegotiation,
-      gssencmode, channel_binding;
+      gssencmode, channel_binding, krbsrvname;
 };
 
 // Client side of TLS towards etcd or other members' REST API; empty fields are off.
@@ -65,7 +65,8 @@ struct PostgresSettings {
   std::map<std::string, std::string> parameters;
   std::vector<std::string> pg_hba;
   std::vector<std::string> pg_ident;
-  bool use_slots = true;  // stream through the slot that the upstream keeps for this member
+  bool use_slots = true;    // stream through the slot that the upstream keeps for this member
+  std::string custom_conf;  // included in the place of postgresql.base.conf; empty: that one
   PostgresCommands commands;
 
   bool operator==(const PostgresSettings&) const = default;
@@ -78,10 +79,12 @@ struct PostgresConfig {
   std::string
       proxy_address;  // host:port of a pooler beside this instance, published as proxy_url; may be empty
   std::string data_dir;
-  std::string bin_dir;                // empty: found in PATH, then in Debian's /usr/lib/postgresql/15/bin
-  std::string config_dir;             // empty: data_dir
-  std::string pgpass;                 // where the password file for our own tools is written
-  std::string database = "postgres";  // that the agent connects to
+  std::string bin_dir;  // empty: found in PATH, then in Debian's /usr/lib/postgresql/15/bin
+  std::map<std::string, std::string> bin_name;  // of programs that have another name there
+  std::string config_base_name = "postgresql";  // of postgresql.conf and postgresql.base.conf
+  std::string config_dir;                       // empty: data_dir
+  std::string pgpass;                           // where the password file for our own tools is written
+  std::string database = "postgres";            // that the agent connects to
   PostgresUser superuser, replication, rewind;
   bool use_unix_socket = false;
   bool use_unix_socket_repl = false;
@@ -110,6 +113,27 @@ struct WatchdogConfig {
   base::Duration safety_margin = std::chrono::seconds(5);  // -1 ns: half of the ttl
 };
 
+struct LogConfig {
+  // A record's attributes are named as in Python: asctime, levelname, message, ...
+  // https://docs.python.org/3/library/logging.html#logrecord-attributes
+  struct Field {
+    std::string attribute;
+    std::string key;  // in a JSON line
+  };
+
+  std::string level = "INFO";
+  std::string format = "%(asctime)s %(levelname)s: %(message)s";  // of a plain line
+  std::string dateformat;                                         // strftime's; empty: with milliseconds
+  bool json = false;                                              // type: json
+  std::vector<Field> fields = {
+      {"asctime", "asctime"}, {"levelname", "levelname"}, {"message", "message"}};  // of a JSON line
+  boost::json::object static_fields;                                                // added to each JSON line
+  std::string dir;  // of patroni.log; empty: standard error
+  int mode = 0;     // of the file; 0: 0644
+  std::size_t file_size = 25'000'000;
+  std::size_t file_num = 4;
+};
+
 struct NodeConfig {
   std::string scope;
   std::string name;
@@ -122,7 +146,15 @@ struct NodeConfig {
   WatchdogConfig watchdog;
   ha::Tags tags;
   boost::json::object tags_json;  // as written to etcd: file order, false predefined tags dropped
-  std::string log_level = "INFO";
+  LogConfig log;
+  // What patroni.dynamic.json said when the agent started: newer than bootstrap.dcs, which is for new
+  // clusters.
+  std::optional<boost::json::object> remembered_dynamic;
+
+  // The dynamic configuration as long as etcd has not been asked.
+  const boost::json::object& first_dynamic() const {
+    return remembered_dynamic ? *remembered_dynamic : bootstrap.dcs;
+  }
 };
 
 }  // namespace holdfast::patroni

@@ -16,7 +16,7 @@ struct RouterFile {
   std::string dcs_namespace = "/service/";  // begins and ends with a slash
   EtcdConfig etcd;
   routing::RouterConfig router;
-  std::string log_level = "INFO";
+  LogConfig log;
 };
 
 struct LoadedRouterFile {

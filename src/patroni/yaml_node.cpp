@@ -69,6 +69,37 @@ const YamlNode* YamlNode::find(std::string_view key) const {
   return found == map.end() ? nullptr : &found->value;
 }
 
+base::Result<YamlNode> parse_yaml_map(std::string_view text, std::string_view file_name) {
+  auto tree = parse_yaml(text, file_name);
+  if (!tree) return tree;
+  if (tree->kind == YamlNode::Kind::null) tree->kind = YamlNode::Kind::map;  // an empty file
+  if (tree->kind == YamlNode::Kind::map) return tree;
+  return base::fail(base::ErrorKind::invalid,
+                    "{}: a map of keys is expected (\"key: value\" lines), found {}", file_name,
+                    describe(*tree));
+}
+
+void merge_yaml(YamlNode& into, YamlNode later) {
+  for (auto& [key, value] : later.map) {
+    const auto present = std::ranges::find(into.map, key, &YamlNode::Entry::key);
+    if (value.kind == YamlNode::Kind::null) {
+      if (present != into.map.end()) into.map.erase(present);
+    } else if (present == into.map.end()) {
+      into.map.push_back({key, std::move(value)});
+    } else if (present->value.kind == YamlNode::Kind::map && value.kind == YamlNode::Kind::map) {
+      merge_yaml(present->value, std::move(value));
+    } else {
+      present->value = std::move(value);
+    }
+  }
+}
+
+void set_places(YamlNode& root, std::string_view file_name) {
+  root.place = fmt::format("{}, {}", file_name, root.place);
+  for (auto& item : root.list) set_places(item, file_name);
+  for (auto& entry : root.map) set_places(entry.value, file_name);
+}
+
 void set_yaml(YamlNode& root, std::string_view path, YamlNode value) {
   if (root.kind != YamlNode::Kind::map) root = {.kind = YamlNode::Kind::map, .place = value.place};
   const auto dot = path.find('.');

@@ -36,7 +36,15 @@ struct YamlNode::Entry {
 // followed.
 base::Result<YamlNode> parse_yaml(std::string_view text, std::string_view file_name);
 
-// Sets the scalar at "postgresql.listen", making the maps on the way; replaces what is there.
+// The same, for a text that must be a map of keys; an empty one is an empty map.
+base::Result<YamlNode> parse_yaml_map(std::string_view text, std::string_view file_name);
+
+// What a later file of a directory says over the earlier ones: maps merge, null removes, all else replaces.
+void merge_yaml(YamlNode& into, YamlNode later);
+// Names the file in every place, where a configuration has several.
+void set_places(YamlNode& root, std::string_view file_name);
+
+// Sets the value at "postgresql.listen", making the maps on the way; replaces what is there.
 void set_yaml(YamlNode& root, std::string_view path, YamlNode value);
 
 // The JSON that Patroni makes of it: unquoted yes/no/on/off are booleans, numbers are numbers (YAML 1.1,

@@ -50,13 +50,8 @@ std::string nearest(std::string_view word, const std::set<std::string, std::less
 }
 
 base::Result<YamlReader> YamlReader::parse(std::string_view text, std::string file_name) {
-  auto tree = parse_yaml(text, file_name);
+  auto tree = parse_yaml_map(text, file_name);
   if (!tree) return std::unexpected(tree.error());
-  if (tree->kind == YamlNode::Kind::null) tree->kind = YamlNode::Kind::map;  // an empty file
-  if (tree->kind != YamlNode::Kind::map)
-    return base::fail(base::ErrorKind::invalid,
-                      "{}: a map of keys is expected (\"key: value\" lines), found {}", file_name,
-                      describe(*tree));
   return YamlReader(std::move(*tree), std::move(file_name));
 }
 

@@ -112,6 +112,10 @@ class Postgres {
   // Starts the user's callback for this, if there is one, and returns at once. One that is still running is
   // ended first.
   virtual void call_back(ha::Callback callback) = 0;
+  // The node's file was read again; settings follow with configure().
+  virtual void reload_config(patroni::NodeConfig config) = 0;
+  // Writes patroni.dynamic.json into the data directory, for the next start of the agent.
+  virtual base::Task<base::Result<void>> remember_dynamic_config(std::string json) = 0;
   // A slot that is there already, or gone already, is as good as one that was made or dropped.
   // refused: the slot is in use, or there is no room for another. A logical one waits for the end of all
   // running transactions.

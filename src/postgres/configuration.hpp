@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/result.hpp"
 #include "base/task.hpp"
@@ -25,9 +26,16 @@ std::optional<ha::Upstream> configured_upstream(const Site& site);
 
 base::Task<base::Result<void>> write_synchronous_standby_names(Site& site, std::string names);
 
+// The dynamic configuration as last known, where Patroni keeps it.
+base::Task<base::Result<void>> write_dynamic_config(Site& site, std::string json);
+
 // Sends SIGHUP. Every backend takes the new settings before its next statement, the postmaster before its
 // next child.
 void reload(Site& site);
+
+// A server must not stay down, or keep old settings, for one that it does not take: drops from `settings`
+// those that its complaints name (parameter "x"), and says so in the log. Whether there were any.
+bool leave_out_settings(patroni::PostgresSettings& settings, std::string_view complaints);
 
 // What of the configuration files the server does not take; empty if all is well.
 base::Task<base::Result<std::string>> configuration_errors(Site& site, base::Instant deadline);

@@ -95,7 +95,7 @@ Task<Result<void>> recover_from_crash(Site& site) {
   const auto ending = co_await system::run_program(
       site.runtime,
       site.installation.tool("postgres", {"--single", "-D", site.directory.path(),
-                                          "--config-file=" + site.config_dir() + "/" + kMainConf, "-c",
+                                          "--config-file=" + site.config_dir() + "/" + site.main_conf(), "-c",
                                           "wal_keep_size=1TB", "template1"}),
       site.in(kRecoveryTime));
   if (!ending) co_return base::in("crash recovery in single-user mode", ending.error());

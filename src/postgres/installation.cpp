@@ -79,25 +79,31 @@ std::string value_of(const std::vector<std::string>& environment, std::string_vi
   return {};
 }
 
-bool has_all_programs(const std::string& directory) {
-  return std::ranges::all_of(
-      kPrograms, [&](const char* program) { return access((directory + "/" + program).c_str(), X_OK) == 0; });
+using Names = std::map<std::string, std::string>;
+
+std::string path_of(const std::string& directory, const Names& names, std::string_view program) {
+  const auto other = names.find(std::string(program));
+  return directory + "/" + (other == names.end() ? std::string(program) : other->second);
 }
 
-std::string first_missing(const std::string& directory) {
+// The first program that is not there; empty: all are.
+std::string first_missing(const std::string& directory, const Names& names) {
   for (const auto* program : kPrograms)
-    if (access((directory + "/" + program).c_str(), X_OK) != 0) return directory + "/" + program;
+    if (const auto path = path_of(directory, names, program); access(path.c_str(), X_OK) != 0) return path;
   return {};
 }
 
-base::Result<std::string> find_bin_dir(const std::string& configured) {
+base::Result<std::string> find_bin_dir(const std::string& configured, const Names& names) {
+  const auto has_all_programs = [&](const std::string& directory) {
+    return first_missing(directory, names).empty();
+  };
   if (!configured.empty()) {
     if (has_all_programs(configured)) return configured;
     return base::fail(
         ErrorKind::invalid,
         "postgresql.bin_dir: there is no program {}; set it to where PostgreSQL {} is installed "
         "({} with Debian's package postgresql-{})",
-        first_missing(configured), kMajor, kDebianBinDir, kMajor);
+        first_missing(configured, names), kMajor, kDebianBinDir, kMajor);
   }
   // A directory counts only if it has all of them: distributions link a few into others.
   const char* path = std::getenv("PATH");
@@ -130,8 +136,8 @@ base::Result<system::OsUser> find_user(const std::string& data_dir) {
 
 }  // namespace
 
-Installation::Installation(std::string bin_dir, system::OsUser user)
-    : bin_dir_(std::move(bin_dir)), user_(std::move(user)) {
+Installation::Installation(std::string bin_dir, Names names, system::OsUser user)
+    : bin_dir_(std::move(bin_dir)), names_(std::move(names)), user_(std::move(user)) {
   for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
     if (is_passed_on(*entry)) environment_.emplace_back(*entry);
     if (is_for_user_commands(*entry)) for_user_commands_.emplace_back(*entry);
@@ -147,7 +153,7 @@ Installation::Installation(std::string bin_dir, system::OsUser user)
 
 base::Task<base::Result<Installation>> Installation::find(net::Runtime& runtime,
                                                           const patroni::PostgresConfig& config) {
-  const auto bin_dir = find_bin_dir(config.bin_dir);
+  const auto bin_dir = find_bin_dir(config.bin_dir, config.bin_name);
   if (!bin_dir) co_return std::unexpected(bin_dir.error());
   auto user = find_user(config.data_dir);
   if (!user) co_return std::unexpected(user.error());
@@ -158,7 +164,7 @@ base::Task<base::Result<Installation>> Installation::find(net::Runtime& runtime,
         "postgresql.data_dir is {}, but user {}, as whom PostgreSQL runs, may not enter {}: choose "
         "another place, or chmod o+x {}",
         config.data_dir, user->name, closed, closed);
-  Installation found(*bin_dir, std::move(*user));
+  Installation found(*bin_dir, config.bin_name, std::move(*user));
   const auto version = co_await system::run_program(runtime, found.tool("postgres", {"--version"}),
                                                     runtime.clock().now() + kVersionTime);
   if (!version) co_return base::in("postgresql.bin_dir", version.error());
@@ -175,7 +181,7 @@ base::Task<base::Result<Installation>> Installation::find(net::Runtime& runtime,
   co_return found;
 }
 
-std::string Installation::program(std::string_view name) const { return bin_dir_ + "/" + std::string(name); }
+std::string Installation::program(std::string_view name) const { return path_of(bin_dir_, names_, name); }
 
 system::Command Installation::server_command(std::string_view name,
                                              std::vector<std::string> arguments) const {

@@ -1,6 +1,7 @@
 // The PostgreSQL programs of this machine, and as whom they run.
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,9 +40,10 @@ class Installation {
   system::Command server_command(std::string_view name, std::vector<std::string> arguments) const;
 
  private:
-  Installation(std::string bin_dir, system::OsUser user);
+  Installation(std::string bin_dir, std::map<std::string, std::string> names, system::OsUser user);
 
   std::string bin_dir_;
+  std::map<std::string, std::string> names_;  // of programs that have another one
   system::OsUser user_;
   std::vector<std::string> environment_;
   std::vector<std::string> for_user_commands_;  // in addition

@@ -109,6 +109,13 @@ Task<Result<void>> LocalPostgres::configure(patroni::PostgresSettings settings, 
   return change_settings(parts_->site, std::move(settings), deadline);
 }
 void LocalPostgres::call_back(ha::Callback callback) { parts_->callbacks.call(callback); }
+void LocalPostgres::reload_config(patroni::NodeConfig config) {
+  parts_->site.config = std::move(config);
+  parts_->site.logins_may_differ = true;
+}
+Task<Result<void>> LocalPostgres::remember_dynamic_config(std::string json) {
+  return write_dynamic_config(parts_->site, std::move(json));
+}
 Task<Result<void>> LocalPostgres::create_slot(std::string name, ha::NewSlot slot, base::Instant deadline) {
   return create_replication_slot(parts_->site, std::move(name), std::move(slot), deadline);
 }

@@ -41,6 +41,8 @@ class LocalPostgres final : public ports::Postgres {
   base::Task<base::Result<void>> configure(patroni::PostgresSettings settings,
                                            base::Instant deadline) override;
   void call_back(ha::Callback callback) override;
+  void reload_config(patroni::NodeConfig config) override;
+  base::Task<base::Result<void>> remember_dynamic_config(std::string json) override;
   base::Task<base::Result<void>> create_slot(std::string name, ha::NewSlot slot,
                                              base::Instant deadline) override;
   base::Task<base::Result<void>> drop_slot(std::string name, base::Instant deadline) override;

@@ -18,7 +18,8 @@ void add_tls(pg::Conninfo& login, const patroni::PostgresUser& user) {
                              {"sslcrl", user.sslcrl},
                              {"sslcrldir", user.sslcrldir},
                              {"gssencmode", user.gssencmode},
-                             {"channel_binding", user.channel_binding}});
+                             {"channel_binding", user.channel_binding},
+                             {"krbsrvname", user.krbsrvname}});
 }
 
 std::string value_of(const pg::Conninfo& login, std::string_view keyword) {
@@ -44,7 +45,8 @@ std::string socket_directory(const patroni::PostgresSettings& settings) {
 std::string listening_host(const patroni::PostgresConfig& config) {
   for (const auto& address : config.listen_addresses)
     if (address == "*" || address == "localhost" || address == "0.0.0.0" || address == "127.0.0.1")
-      return "127.0.0.1";
+      // A certificate has names, seldom addresses.
+      return config.superuser.sslmode == "verify-full" ? "localhost" : "127.0.0.1";
   if (std::ranges::find(config.listen_addresses, "::") != config.listen_addresses.end()) return "::1";
   return config.listen_addresses.empty() ? "127.0.0.1" : config.listen_addresses.front();
 }

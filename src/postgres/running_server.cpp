@@ -88,23 +88,27 @@ Task<Result<void>> change_synchronous_standby_names(Site& site, std::string valu
 }
 
 Task<Result<void>> change_settings(Site& site, patroni::PostgresSettings settings, base::Instant deadline) {
-  const bool other_slot = settings.use_slots != site.settings.use_slots;
+  const bool other_login =
+      std::exchange(site.logins_may_differ, false) || settings.use_slots != site.settings.use_slots;
   site.settings = std::move(settings);
   const auto login = local_login(site.config, site.settings, site.installation.user().name);
   site.heartbeat.set_conninfo(login);
   site.commands.set_conninfo(login);
   const auto kind = site.directory.look().kind;
   if (kind != ha::DataDirectory::valid && kind != ha::DataDirectory::unconfirmed) co_return Result<void>();
-  if (auto written = co_await write_configuration(site, std::nullopt); !written) co_return written;
-  if (auto upstream = configured_upstream(site); other_slot && upstream)
+  if (auto upstream = configured_upstream(site); other_login && upstream)
     if (auto written = co_await write_upstream(site, std::move(upstream)); !written) co_return written;
-  if (!is_running(site)) co_return Result<void>();
-  const auto problems = co_await configuration_errors(site, deadline);
-  if (!problems) co_return std::unexpected(problems.error());
-  if (!problems->empty())
-    co_return base::fail(ErrorKind::refused, "PostgreSQL does not take its new settings: {}", *problems);
-  reload(site);
-  co_return Result<void>();
+  while (true) {
+    if (auto written = co_await write_configuration(site, std::nullopt); !written) co_return written;
+    if (!is_running(site)) co_return Result<void>();
+    const auto problems = co_await configuration_errors(site, deadline);
+    if (!problems) co_return std::unexpected(problems.error());
+    if (leave_out_settings(site.settings, *problems)) continue;
+    reload(site);  // with errors in files that are not ours it still takes the rest
+    if (problems->empty()) co_return Result<void>();
+    co_return base::fail(ErrorKind::refused, "PostgreSQL does not take all of its new settings: {}",
+                         *problems);
+  }
 }
 
 // On a connection of its own, because it may take long.

@@ -108,6 +108,18 @@ Result<void> check_directory(const Site& site) {
   }
 }
 
+Task<Result<void>> start_as_configured(Site& site, bool standby,
+                                       std::optional<pg::RecoveryMinimums> minimums) {
+  if (auto written = co_await write_configuration(site, minimums); !written) co_return written;
+  auto log = ServerLog::open(site.server_log(), site.directory.owner());
+  if (!log) co_return std::unexpected(log.error());
+  auto process = co_await launch(site, *log, site.config_dir() + "/" + site.main_conf(),
+                                 command_line_settings(site.settings, minimums));
+  if (!process) co_return std::unexpected(process.error());
+  adopt(site, std::move(*process), standby ? "as standby" : "as primary");
+  co_return co_await wait_until_ready(site, *log, standby);
+}
+
 Task<Result<void>> start_in_any_directory(Site& site, ports::Postgres::StartOptions options) {
   if (auto killed = co_await site.postmaster.kill_the_rest(site.in(kLeftoverTime)); !killed) co_return killed;
   if (auto prepared = co_await prepare_role(site, options); !prepared) co_return prepared;
@@ -118,14 +130,10 @@ Task<Result<void>> start_in_any_directory(Site& site, ports::Postgres::StartOpti
     if (!control) co_return std::unexpected(control.error());
     minimums = control->minimums;
   }
-  if (auto written = co_await write_configuration(site, minimums); !written) co_return written;
-  auto log = ServerLog::open(site.server_log(), site.directory.owner());
-  if (!log) co_return std::unexpected(log.error());
-  auto process = co_await launch(site, *log, site.config_dir() + "/" + kMainConf,
-                                 command_line_settings(site.settings, minimums));
-  if (!process) co_return std::unexpected(process.error());
-  adopt(site, std::move(*process), standby ? "as standby" : "as primary");
-  co_return co_await wait_until_ready(site, *log, standby);
+  while (true) {
+    auto started = co_await start_as_configured(site, standby, minimums);
+    if (started || !leave_out_settings(site.settings, started.error().message)) co_return started;
+  }
 }
 
 }  // namespace

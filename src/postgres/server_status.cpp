@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "pg/setting_value.hpp"
+
 namespace holdfast::postgres {
 namespace {
 
@@ -31,7 +33,11 @@ SELECT application_name, state = 'streaming', sync_state IN ('sync', 'quorum'), 
   FROM pg_stat_replication ORDER BY application_name, pid;
 SELECT slot_name, active, slot_type = 'logical', restart_lsn, confirmed_flush_lsn, xmin IS NOT NULL,
        coalesce(wal_status = 'lost', false), database, plugin
-  FROM pg_replication_slots WHERE NOT temporary ORDER BY slot_name)";
+  FROM pg_replication_slots WHERE NOT temporary ORDER BY slot_name;
+SELECT name, current_setting(name), vartype, coalesce(unit, ''),
+       coalesce((SELECT file.setting FROM pg_file_settings AS file WHERE lower(file.name) = lower(s.name)
+                 ORDER BY seqno DESC LIMIT 1), boot_val, '')
+  FROM pg_settings AS s WHERE pending_restart AND name <> 'hot_standby' AND name NOT LIKE 'recovery\_%' ORDER BY name)";
 
 pg::Lsn lsn(const Rows& rows, int row, int column) {
   return pg::parse_lsn(rows.text(row, column)).value_or(pg::Lsn{});
@@ -83,16 +89,28 @@ std::vector<ha::Slot> read_slots(const Rows& rows) {
   return slots;
 }
 
+std::vector<ha::PendingSetting> read_pending_restart(const Rows& rows) {
+  std::vector<ha::PendingSetting> pending;
+  for (int row = 0; row < rows.count(); ++row) {
+    const pg::SettingKind kind{std::string(rows.text(row, 2)), std::string(rows.text(row, 3))};
+    pending.push_back({.name = std::string(rows.text(row, 0)),
+                       .old_value = pg::shown_setting(kind, rows.text(row, 1)),
+                       .new_value = pg::shown_setting(kind, rows.text(row, 4))});
+  }
+  return pending;
+}
+
 }  // namespace
 
 base::Task<base::Result<ha::ServerStatus>> StatusQuery::ask(Session& session, base::Instant deadline) {
   const auto results = co_await session.query(kStatus, deadline);
   if (!results) co_return std::unexpected(results.error());
-  if (results->size() != 3 || results->front().count() != 1)
+  if (results->size() != 4 || results->front().count() != 1)
     co_return base::fail(ErrorKind::failed, "the status query returned something else than a status");
   auto status = read_server((*results)[0]);
   status.standbys = read_standbys((*results)[1]);
   status.slots = read_slots((*results)[2]);
+  status.pending_restart = read_pending_restart((*results)[3]);
   status.timeline = newest_timeline(status);
   co_return status;
 }

@@ -83,13 +83,13 @@ std::string setting_name(std::string_view line) {
 }  // namespace
 
 std::string main_conf_text(const patroni::PostgresSettings& settings, const std::string& config_dir,
-                           const std::optional<pg::RecoveryMinimums>& minimums) {
+                           const std::string& included, const std::optional<pg::RecoveryMinimums>& minimums) {
   auto parameters = effective(settings, minimums);
   parameters.try_emplace("wal_retrieve_retry_interval", kRetrieveRetryInterval);
   parameters.try_emplace("hba_file", config_dir + "/pg_hba.conf");
   parameters.try_emplace("ident_file", config_dir + "/pg_ident.conf");
   std::string text(kHeader);
-  text += fmt::format("\ninclude {}\n\n", pg::quote_setting(kBaseConf));
+  text += fmt::format("\ninclude {}\n\n", pg::quote_setting(included));
   for (const auto& [name, value] : parameters)
     if (!is_ours(name) || name == "synchronous_standby_names") text += setting(name, value);
   text += fmt::format("\ninclude_if_exists {}\ninclude_if_exists {}\n", pg::quote_setting(kReplicationConf),

@@ -18,14 +18,13 @@
 
 namespace holdfast::postgres {
 
-inline constexpr auto kBaseConf = "postgresql.base.conf";
-inline constexpr auto kMainConf = "postgresql.conf";
 inline constexpr auto kReplicationConf = "holdfast.replication.conf";
 inline constexpr auto kSynchronousConf = "holdfast.synchronous.conf";
 
 // `minimums`: of a standby, what its primary had; it could not start with less.
+// `included`: the file whose settings are the weakest.
 std::string main_conf_text(const patroni::PostgresSettings& settings, const std::string& config_dir,
-                           const std::optional<pg::RecoveryMinimums>& minimums);
+                           const std::string& included, const std::optional<pg::RecoveryMinimums>& minimums);
 
 struct Streaming {
   ha::Upstream upstream;

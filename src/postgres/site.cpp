@@ -13,7 +13,7 @@ Site::Site(net::Runtime& loop, patroni::NodeConfig node, Installation programs)
       config(std::move(node)),
       installation(std::move(programs)),
       directory(config.postgresql.data_dir, installation.owner()),
-      settings(patroni::effective_config(config.bootstrap.dcs, config.postgresql, config.scope).postgresql),
+      settings(patroni::effective_config(config.first_dynamic(), config.postgresql, config.scope).postgresql),
       postmaster(loop, worker, directory.path()),
       heartbeat(loop, local_login(config, settings, installation.user().name)),
       commands(loop, local_login(config, settings, installation.user().name)) {}

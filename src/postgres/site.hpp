@@ -27,10 +27,11 @@ struct Site {
 
   net::Runtime& runtime;
   system::Worker worker;
-  const patroni::NodeConfig config;
+  patroni::NodeConfig config;
   const Installation installation;
   const DataDirectory directory;
   patroni::PostgresSettings settings;  // in effect: dynamic merged with local
+  bool logins_may_differ = false;      // the node's file was read again since settings were written
   Postmaster postmaster;
   Session heartbeat;  // observe()'s own, so that it never waits for a command
   Session commands;
@@ -40,6 +41,9 @@ struct Site {
   base::Task<void> pause(base::Duration time) { return runtime.clock().sleep_until(now() + time); }
 
   std::string config_dir() const;
+  // Names within config_dir: postgresql.conf, which is ours, and postgresql.base.conf, as it was before us.
+  std::string main_conf() const { return config.postgresql.config_base_name + ".conf"; }
+  std::string base_conf() const { return config.postgresql.config_base_name + ".base.conf"; }
   // Of the running standby: its walreceiver reads it at each connection.
   std::string password_file() const;
   // For one run of one program.

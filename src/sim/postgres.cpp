@@ -138,6 +138,10 @@ Task<Result<void>> Postgres::configure(patroni::PostgresSettings, Instant) {
   co_return Result<void>{};
 }
 
+void Postgres::reload_config(patroni::NodeConfig) {}
+
+Task<Result<void>> Postgres::remember_dynamic_config(std::string) { co_return Result<void>{}; }
+
 Task<Result<void>> Postgres::checkpoint(Instant deadline) {
   auto asked = co_await sql("CHECKPOINT", deadline);
   if (!asked) co_return asked;

@@ -165,7 +165,7 @@ TEST(ConfigFile, TheEnvironmentWins) {
   EXPECT_EQ(to_string(loaded->config.etcd.hosts[1]), "b:2");
   EXPECT_EQ(loaded->config.postgresql.data_dir, "/d");
   EXPECT_EQ(loaded->config.postgresql.superuser.username, "admin");
-  EXPECT_EQ(loaded->config.log_level, "DEBUG");
+  EXPECT_EQ(loaded->config.log.level, "DEBUG");
 }
 
 TEST(ConfigFile, AnErrorInTheEnvironmentNamesTheVariable) {
@@ -223,8 +223,13 @@ TEST(ConfigFile, ErrorsNameFileKeyLineAndRemedy) {
       {with("scope: main", "scope: a/b"), {"scope (line 1)", "slash"}},
       {with("name: node1", "name: {a: b}"), {"name (line 2): a text is expected, found a map of keys"}},
       {with("name: node1", "name: ''"), {"name (line 2): must not be empty"}},
-      {with("data_dir: /srv/pg", "data_dir: data/pg"),
-       {"postgresql.data_dir (line 11): an absolute path is expected, found \"data/pg\""}},
+      {with("data_dir: /srv/pg", "data_dir: //"),
+       {"postgresql.data_dir (line 11): must not be the root directory"}},
+      {with("data_dir: /srv/pg", "data_dir: /srv/pg\n  bin_name: {postgres: /bin/postgres}"),
+       {"postgresql.bin_name.postgres (line 12): the name of a program in postgresql.bin_dir is expected"}},
+      {with("log: {format: plain}\n"), {"log.format (line 14): a text with attributes such as %(asctime)s"}},
+      {with("log: {format: [asctime]}\n"), {"log.format (line 14): a text is expected, found a list"}},
+      {with("log: {type: xml}\n"), {"log.type (line 14): one of plain, json is expected, found \"xml\""}},
       {with("  data_dir: /srv/pg\n", ""), {"postgresql.data_dir: missing"}},
       {with("listen: 0.0.0.0:5432", "listen: 0.0.0.0:543210"), {"postgresql.listen (line 9)", "1 to 65535"}},
       {with("listen: 0.0.0.0:5432", "listen: 'a b:5432'"), {"postgresql.listen (line 9)", "no host name"}},
@@ -266,7 +271,7 @@ TEST(ConfigFile, ErrorsNameFileKeyLineAndRemedy) {
 }
 
 TEST(ConfigFile, AllErrorsAreReportedAtOnce) {
-  const auto loaded = load("name: 5\npostgresql: {data_dir: x, listen: 'h:0'}\nlog: {level: 1}\n");
+  const auto loaded = load("name: 5\npostgresql: {data_dir: /, listen: 'h:0'}\nlog: {level: 1}\n");
   ASSERT_FALSE(loaded);
   for (const auto* key :
        {"scope:", "data_dir", "listen", "log.level", "etcd3", "replication.username", "restapi"})

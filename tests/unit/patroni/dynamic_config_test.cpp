@@ -54,6 +54,43 @@ TEST(DynamicConfig, TheNewNameWinsOverTheOldOne) {
       7s);
 }
 
+TEST(DynamicConfig, TheNodesSectionGoesOverTheClusters) {
+  PostgresConfig local;
+  local.section = *parse_json_object(
+      R"({"pg_ctl_timeout":90,"use_slots":false,"data_dir":"/d","callbacks":{"on_start":"/l"}})");
+  const auto config = effective(
+      R"({"postgresql":{"callbacks":{"on_stop":"/s"},"custom_conf":"c.conf","pgpass":"/p","parameters":{},
+          "basebackup":["verbose"]}})",
+      local);
+  EXPECT_EQ(
+      to_json_text(config.section, JsonLayout::compact),
+      R"({"callbacks":{"on_start":"/l"},"custom_conf":"c.conf","basebackup":["verbose"],"pg_ctl_timeout":90,)"
+      R"("data_dir":"/d"})");
+  EXPECT_EQ(config.postgresql.custom_conf, "c.conf");
+}
+
+TEST(DynamicConfig, RecoveryConfBecomesSettings) {
+  PostgresConfig local;
+  local.section = *parse_json_object(
+      R"({"recovery_conf":{"Restore_Command":"cp","trigger_file":"/t","standby_mode":"on","recovery_target":"x",
+          "recovery_min_apply_delay":5}})");
+  const auto config = effective(R"({"postgresql":{"parameters":{"restore_command":"scp"}}})", local);
+  const auto& parameters = config.postgresql.parameters;
+  EXPECT_EQ(parameters.at("restore_command"), "scp") << "parameters win";
+  EXPECT_EQ(parameters.at("promote_trigger_file"), "/t");
+  EXPECT_EQ(parameters.at("recovery_min_apply_delay"), "5");
+  EXPECT_FALSE(parameters.contains("recovery_target"));
+  EXPECT_FALSE(parameters.contains("standby_mode"));
+}
+
+TEST(DynamicConfig, DefaultsForGeneratedFiles) {
+  EXPECT_EQ(to_json_text(default_shared_parameters(), JsonLayout::compact),
+            R"({"hot_standby":"on","max_connections":100,"max_locks_per_transaction":64,)"
+            R"("max_prepared_transactions":0,"max_replication_slots":10,"max_wal_senders":10,)"
+            R"("max_worker_processes":8,"track_commit_timestamp":"off","wal_keep_size":"128MB",)"
+            R"("wal_level":"replica","wal_log_hints":"on"})");
+}
+
 struct Timing {
   const char* config;
   base::Duration ttl, loop_wait, retry_timeout;

@@ -59,7 +59,7 @@ router:
   EXPECT_THAT(loaded->warnings, IsEmpty());
   const auto& router = loaded->config.router;
   EXPECT_EQ(loaded->config.dcs_namespace, "/db/");
-  EXPECT_EQ(loaded->config.log_level, "DEBUG");
+  EXPECT_EQ(loaded->config.log.level, "DEBUG");
   EXPECT_EQ(router.read_write, (Endpoint{"*", 6000}));
   EXPECT_EQ(router.read_only, (Endpoint{"::1", 6001}));
   EXPECT_EQ(router.dashboard, (Endpoint{"0.0.0.0", 7001}));
