@@ -260,6 +260,11 @@ base::Task<void> Agent::carry_out(ha::StopPostgres action) {
   co_return;
 }
 
+base::Task<void> Agent::carry_out(ha::RestartPostgres) {
+  start_job({.kind = ha::JobKind::restart}, restart_job());
+  co_return;
+}
+
 base::Task<void> Agent::carry_out(ha::Promote) {
   start_job({.kind = ha::JobKind::promote}, world_.postgres.promote());
   co_return;
@@ -272,7 +277,16 @@ base::Task<void> Agent::carry_out(ha::Rewind action) {
 }
 
 base::Task<void> Agent::carry_out(ha::CancelJob) {
+  if (auto& request = situation_.local.requests.reinitialize) request->force = false;
   cancel_job();
+  co_return;
+}
+
+base::Task<void> Agent::carry_out(ha::DropRequest action) {
+  if (action.kind == ha::RequestKind::reinitialize)
+    commands_.drop_reinitialize();
+  else
+    commands_.drop_scheduled_restart();
   co_return;
 }
 

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/commands.hpp"
 #include "base/event.hpp"
 #include "base/task.hpp"
 #include "base/task_group.hpp"
@@ -73,6 +74,8 @@ class Agent {
   const patroni::NodeConfig& config() const { return config_; }
   const patroni::Keys& keys() const { return keys_; }
   World& world() { return world_; }
+  Commands& commands() { return commands_; }
+  const Commands& commands() const { return commands_; }
   const World& world() const { return world_; }
   std::optional<base::WallTime> etcd_last_seen() const { return etcd_last_seen_; }
   ha::PeerStatus peer_status() const;
@@ -123,9 +126,11 @@ class Agent {
   base::Task<void> carry_out(ha::Clone action);
   base::Task<void> carry_out(ha::StartPostgres action);
   base::Task<void> carry_out(ha::StopPostgres action);
+  base::Task<void> carry_out(ha::RestartPostgres action);
   base::Task<void> carry_out(ha::Promote action);
   base::Task<void> carry_out(ha::Rewind action);
   base::Task<void> carry_out(ha::CancelJob action);
+  base::Task<void> carry_out(ha::DropRequest action);
   base::Task<void> carry_out(ha::TakeInitializeKey action);
   base::Task<void> carry_out(ha::AnnounceBootstrap action);
   base::Task<void> carry_out(ha::ConfirmBootstrap action);
@@ -155,6 +160,7 @@ class Agent {
   void cancel_job();
   base::Task<void> run_job(base::Task<base::Result<void>> work);
   base::Task<base::Result<void>> stop_job(bool immediate, bool checkpoint_first);
+  base::Task<base::Result<void>> restart_job();
 
   // publish.cpp: what others read of us in etcd; written beside the loop, so that it never delays a decision
   void publish();
@@ -170,6 +176,7 @@ class Agent {
   std::span<const ha::Rule> rules_;
 
   ha::Situation situation_;
+  Commands commands_{situation_};
   patroni::DcsContents contents_;
   ReadConfig read_config_;
   bool reload_wanted_ = false;

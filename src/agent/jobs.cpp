@@ -1,5 +1,6 @@
 // Long work beside the loop. One job at a time; cancelling it destroys its task.
 #include "agent/agent.hpp"
+#include "ha/memory.hpp"
 #include "telemetry/log.hpp"
 
 namespace holdfast::agent {
@@ -17,12 +18,17 @@ constexpr base::Duration kImmediateStopTime = 30s;
 void Agent::start_job(ha::RunningJob job, base::Task<base::Result<void>> work) {
   cancel_job();
   job.started_at = world_.clock.now();
+  commands_.job_begun(job);
   situation_.local.job = std::move(job);
   job_ = tasks_.spawn_with_token(run_job(std::move(work)));
 }
 
 void Agent::cancel_job() {
   job_.cancel();
+  if (const auto& job = situation_.local.job) {
+    commands_.job_ended(*job, false);
+    ha::fold_job_cancelled(situation_.local.memory, *job);
+  }
   finished_job_.reset();
   situation_.local.job.reset();
 }
@@ -44,6 +50,14 @@ base::Task<base::Result<void>> Agent::stop_job(bool immediate, bool checkpoint_f
     telemetry::warning("PostgreSQL did not stop in {}; ending it", base::to_string(kFastStopTime));
   }
   co_return co_await postgres.stop(ports::StopMode::immediate, world_.clock.now() + kImmediateStopTime);
+}
+
+// A standby keeps whom it follows, a primary is one again: both are written in its data directory.
+base::Task<base::Result<void>> Agent::restart_job() {
+  const bool primary = !situation_.local.instance.standby_signal;
+  auto stopped = co_await stop_job(false, primary);
+  if (!stopped) co_return stopped;
+  co_return co_await world_.postgres.start({});
 }
 
 }  // namespace holdfast::agent

@@ -141,6 +141,7 @@ void Agent::fold_finished_job() {
   const auto result = *std::exchange(finished_job_, std::nullopt);
   const auto now = world_.clock.now();
   remembered_.reset();  // a clone or a rewind may have removed the file
+  commands_.job_ended(job, result.has_value());
   if (result) {
     telemetry::info("{} done in {}", to_string(job.kind), base::to_string(now - job.started_at));
     ha::fold_job_success(local.memory, job, now);

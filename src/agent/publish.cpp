@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "agent/agent.hpp"
+#include "ha/control.hpp"
 #include "ha/rules.hpp"
 #include "ha/slots.hpp"
 #include "telemetry/log.hpp"
@@ -23,6 +24,8 @@ MemberState state_during(ha::JobKind job) {
       return MemberState::starting;
     case ha::JobKind::stop:
       return MemberState::stopping;
+    case ha::JobKind::restart:
+      return MemberState::restarting;
     case ha::JobKind::promote:
       return MemberState::running;
   }
@@ -42,6 +45,7 @@ MemberState state_of(const ha::LocalState& local) {
       break;
   }
   const auto& failure = local.memory.failure;
+  if (failure && failure->kind == ha::JobKind::restart) return MemberState::restart_failed;
   return failure && failure->kind == ha::JobKind::start ? MemberState::start_failed : MemberState::stopped;
 }
 
@@ -72,6 +76,8 @@ patroni::MemberValue Agent::member_value() const {
   value.version = patroni::kPatroniVersion;
   value.tags = config_.tags_json;
   value.holdfast = HOLDFAST_VERSION;
+  value.pause = ha::paused(situation_);
+  value.scheduled_restart = commands_.scheduled_restart();
   if (const auto& status = local.instance.status) {
     value.pending_restart_reason = patroni::pending_restart_reason(status->pending_restart);
     value.pending_restart = !value.pending_restart_reason.empty();

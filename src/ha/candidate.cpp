@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 
+#include "ha/control.hpp"
 #include "ha/rules.hpp"
 
 namespace holdfast::ha {
@@ -75,6 +76,7 @@ SwitchoverCheck check_switchover(const Situation& s, const FailoverRequest& requ
       return {false, fmt::format("candidate {} cannot take over: {}", member->name, why)};
     return {true, fmt::format("to {}", member->name)};
   }
+  if (paused(s)) return {false, "while the cluster is paused it is possible only to a specific candidate"};
   std::string why_not = "there is no other member";
   for (const auto& member : s.cluster->members) {
     if (member.name == s.local.name) continue;
@@ -88,7 +90,7 @@ SwitchoverCheck check_switchover(const Situation& s, const FailoverRequest& requ
 bool asks_us_to_step_down(const Situation& s) {
   if (!s.cluster || !s.cluster->failover) return false;
   const auto& request = *s.cluster->failover;
-  if (request.scheduled_at && *request.scheduled_at > s.wall_time) return false;
+  if (request.scheduled_at && (*request.scheduled_at > s.wall_time || paused(s))) return false;
   return (!request.leader || *request.leader == s.local.name) && request.candidate != s.local.name;
 }
 

@@ -53,9 +53,14 @@ struct Describe {
   std::string operator()(const StopPostgres& stop) const {
     return stop.immediate ? "stop_postgres immediate" : "stop_postgres fast";
   }
+  std::string operator()(const RestartPostgres&) const { return "restart_postgres"; }
   std::string operator()(const Promote&) const { return "promote"; }
   std::string operator()(const Rewind& rewind) const { return fmt::format("rewind {}", rewind.source.name); }
   std::string operator()(const CancelJob&) const { return "cancel_job"; }
+  std::string operator()(const DropRequest& drop) const {
+    return drop.kind == RequestKind::reinitialize ? "drop_request reinitialize"
+                                                  : "drop_request scheduled_restart";
+  }
   std::string operator()(const TakeInitializeKey&) const { return "take_initialize_key"; }
   std::string operator()(const AnnounceBootstrap&) const { return "announce_bootstrap"; }
   std::string operator()(const ConfirmBootstrap&) const { return "confirm_bootstrap"; }

@@ -84,11 +84,21 @@ struct StopPostgres {
   bool immediate = false;
   bool checkpoint_first = false;  // shortens the stop of a busy primary
 };
+// Stop and start again as what it was. `timeout` is for the start.
+struct RestartPostgres {
+  std::optional<base::Duration> timeout;
+};
 struct Promote {};
 struct Rewind {
   Upstream source;
 };
 struct CancelJob {};
+
+// A request of a person is done with, or cannot be carried out.
+enum class RequestKind { scheduled_restart, reinitialize };
+struct DropRequest {
+  RequestKind kind = RequestKind::scheduled_restart;
+};
 
 struct TakeInitializeKey {};
 // Announces what was bootstrapped: initialize, config and leader in one transaction.
@@ -115,8 +125,8 @@ using Action =
     std::variant<Wait, ObtainLease, RenewLease, ReclaimLeaderKey, AcquireLeaderKey, ReleaseLeaderKey,
                  PollPeers, WriteSyncState, DeleteSyncState, ClearFailoverRequest, WriteHistory, SetSyncNames,
                  SyncSlots, FetchSlots, PlaceSlots, Follow, CompareTimelines, Bootstrap, Clone, StartPostgres,
-                 StopPostgres, Promote, Rewind, CancelJob, TakeInitializeKey, AnnounceBootstrap,
-                 ConfirmBootstrap, AdoptCluster, CheckName, Refuse, Exit>;
+                 StopPostgres, RestartPostgres, Promote, Rewind, CancelJob, DropRequest, TakeInitializeKey,
+                 AnnounceBootstrap, ConfirmBootstrap, AdoptCluster, CheckName, Refuse, Exit>;
 
 // "acquire_leader_key", "stop_postgres immediate": for logs, transcripts and the journal.
 std::string to_string(const Action& action);

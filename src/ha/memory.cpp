@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "ha/control.hpp"
 #include "ha/rules.hpp"
 #include "ha/slots.hpp"
 #include "ha/sync_plan.hpp"
@@ -35,6 +36,17 @@ void fold_last_leader(Situation& s) {
     s.local.memory.last_leader = *leader;
 }
 
+// A person may have done anything to the data here: what was found out before the pause counts no more.
+void fold_pause(Situation& s) {
+  auto& memory = s.local.memory;
+  const bool now = paused(s);
+  if (memory.was_paused && !now) {
+    memory.comparison.reset();
+    memory.rewind_impossible = false;
+  }
+  memory.was_paused = now;
+}
+
 }  // namespace
 
 void fold_observation(Situation& s) {
@@ -42,6 +54,8 @@ void fold_observation(Situation& s) {
   const auto& status = s.local.instance.status;
   fold_right(s);
   fold_last_leader(s);
+  if (s.local.instance.process != Process::stopped) memory.owes_start = false;
+  fold_pause(s);
   if (s.cluster) fold_since(memory.leaderless_since, !s.cluster->leader, s.now);
   if (status) {
     fold_since(memory.not_streaming_since, status->in_recovery && !status->receiver_streaming, s.now);
@@ -56,6 +70,8 @@ void fold_observation(Situation& s) {
 
 void fold_job_success(Memory& memory, const RunningJob& job, base::Instant now) {
   if (memory.failure && memory.failure->kind == job.kind) memory.failure.reset();
+  if (job.kind == JobKind::stop || job.kind == JobKind::clone || job.kind == JobKind::rewind)
+    memory.owes_start = true;
   if (job.kind == JobKind::clone || job.kind == JobKind::bootstrap) memory.rewind_impossible = false;
   // Slots are not part of a copy, and pg_rewind empties their directory.
   if (job.kind == JobKind::clone || job.kind == JobKind::rewind || job.kind == JobKind::bootstrap)
@@ -71,7 +87,12 @@ void fold_job_success(Memory& memory, const RunningJob& job, base::Instant now) 
                    .made_at = now};
 }
 
+void fold_job_cancelled(Memory& memory, const RunningJob& job) {
+  if (job.kind == JobKind::restart) memory.owes_start = true;
+}
+
 void fold_job_failure(Memory& memory, const RunningJob& job, const base::Error& error, base::Instant now) {
+  if (job.kind == JobKind::restart) memory.owes_start = true;
   const int before = memory.failure && memory.failure->kind == job.kind ? memory.failure->in_a_row : 0;
   memory.failure = JobFailure{job.kind, now, error, before + 1, job.source};
   // A source that is gone says nothing about our data; a refusal, or trying in vain again, does.

@@ -12,6 +12,8 @@ namespace holdfast::ha {
 void fold_observation(Situation& situation);
 
 void fold_job_success(Memory& memory, const RunningJob& job, base::Instant now);
+// Given up in the middle, by a newer decision.
+void fold_job_cancelled(Memory& memory, const RunningJob& job);
 void fold_job_failure(Memory& memory, const RunningJob& job, const base::Error& error, base::Instant now);
 
 }  // namespace holdfast::ha

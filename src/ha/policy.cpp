@@ -22,7 +22,9 @@ const std::vector<Group>& groups() {
       {"safety", "What must never go on, whatever else is true.", safety_rules()},
       {"lease", "Staying known to etcd.", lease_rules()},
       {"stop", "The agent was asked to end.", stop_rules()},
+      {"control", "What people asked of this node.", control_rules()},
       {"job", "Long work that is under way.", job_rules()},
+      {"pause", "A person works on the cluster: PostgreSQL is left alone.", pause_rules()},
       {"bootstrap", "There is no data here, or no cluster in etcd.", bootstrap_rules()},
       {"recovery", "There is data, but PostgreSQL does not run.", recovery_rules()},
       {"leader", "This node holds the leader key and PostgreSQL runs.", leader_rules()},
@@ -101,6 +103,12 @@ base::Instant next_look(const Situation& s) {
     const auto due = renewal_due(*s.local.lease, s.settings);
     next = std::min(next, due > s.now ? due : s.now + kLeaseRetry);
   }
+  const auto& restart = s.local.requests.scheduled_restart;
+  if (restart && restart->at > s.wall_time && !s.settings.pause)
+    next = std::min<base::Instant>(next, s.now + (restart->at - s.wall_time));
+  const auto* request = s.cluster && s.cluster->failover ? &*s.cluster->failover : nullptr;
+  if (request && request->scheduled_at && *request->scheduled_at > s.wall_time && is_leader(s))
+    next = std::min<base::Instant>(next, s.now + (*request->scheduled_at - s.wall_time));
   const auto& right_ends = s.local.right_until;
   if (right_ends && *right_ends > s.now && may_accept_writes(s.local)) next = std::min(next, *right_ends);
   return next;
@@ -125,6 +133,8 @@ std::string_view to_string(JobKind kind) {
       return "start";
     case JobKind::stop:
       return "stop";
+    case JobKind::restart:
+      return "restart";
     case JobKind::promote:
       return "promote";
     case JobKind::rewind:

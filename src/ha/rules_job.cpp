@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "ha/control.hpp"
 #include "ha/rules.hpp"
 
 namespace holdfast::ha {
@@ -17,7 +18,7 @@ Verdict cancel_stale(const Situation& s) {
 }
 
 Verdict cancel_promote(const Situation& s) {
-  if (!s.local.job || s.local.job->kind != JobKind::promote || !s.cluster || is_leader(s))
+  if (!s.local.job || s.local.job->kind != JobKind::promote || !s.cluster || is_leader(s) || paused(s))
     return std::nullopt;
   // Cancelling the job alone would let PostgreSQL go on and become a primary: a promotion cannot be taken
   // back.

@@ -2,6 +2,7 @@
 #include <fmt/ranges.h>
 
 #include "ha/candidate.hpp"
+#include "ha/control.hpp"
 #include "ha/rules.hpp"
 #include "ha/slot_rules.hpp"
 #include "ha/sync_plan.hpp"
@@ -82,7 +83,14 @@ Verdict promote(const Situation& s) {
 Verdict clear_failover_request(const Situation& s) {
   if (!leads_primary(s) || !s.cluster->failover) return std::nullopt;
   const auto& request = *s.cluster->failover;
-  if (request.scheduled_at && *request.scheduled_at > s.wall_time) return std::nullopt;
+  const bool other_leaders = request.leader && *request.leader != s.local.name;
+  if (request.scheduled_at && !other_leaders) {
+    if (*request.scheduled_at > s.wall_time || paused(s)) return std::nullopt;
+    if (is_stale(*request.scheduled_at, s))
+      return Proposal{
+          ClearFailoverRequest{request.mod_revision},
+          fmt::format("it was scheduled for {}, too long ago", base::to_iso8601(*request.scheduled_at))};
+  }
   const auto check = check_switchover(s, request);
   if (check.possible) return std::nullopt;
   return Proposal{ClearFailoverRequest{request.mod_revision}, check.reason};

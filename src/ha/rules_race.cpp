@@ -2,6 +2,7 @@
 #include <tuple>
 
 #include "ha/candidate.hpp"
+#include "ha/control.hpp"
 #include "ha/rules.hpp"
 
 namespace holdfast::ha {
@@ -114,7 +115,7 @@ Verdict primary_is_alive(const Situation& s) {
 }
 
 Verdict peer_is_ahead(const Situation& s) {
-  if (!no_leader(s) || !s.peers) return std::nullopt;
+  if (!no_leader(s) || !s.peers || chosen_by_request(s)) return std::nullopt;
   const auto& own = *s.local.instance.status;
   for (const auto& [name, report] : *s.peers) {
     if (!report || !report->running || !report->dcs_reachable || !electable(s, name)) continue;
@@ -133,7 +134,7 @@ Verdict peer_is_ahead(const Situation& s) {
 }
 
 Verdict prefer_higher_priority(const Situation& s) {
-  if (!standby_races(s) || !s.peers || patience_over(s, 5s)) return std::nullopt;
+  if (!standby_races(s) || !s.peers || chosen_by_request(s) || patience_over(s, 5s)) return std::nullopt;
   const auto& own = *s.local.instance.status;
   for (const auto& [name, report] : *s.peers) {
     const auto* member = s.cluster->member(name);
@@ -150,7 +151,7 @@ Verdict prefer_higher_priority(const Situation& s) {
 
 // Asynchronous replication only: a synchronous standby has everything whatever the leader wrote last.
 Verdict too_far_behind(const Situation& s) {
-  if (!no_leader(s) || sync_set_binds(s)) return std::nullopt;
+  if (!no_leader(s) || sync_set_binds(s) || chosen_by_request(s)) return std::nullopt;
   const auto& own = *s.local.instance.status;
   const auto lag = lag_bytes(s.cluster->status.optime, own.position);
   if (lag <= s.settings.maximum_lag_on_failover) return std::nullopt;

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "ha/candidate.hpp"
+#include "ha/control.hpp"
 #include "ha/rules.hpp"
 #include "ha/slot_rules.hpp"
 
@@ -33,7 +34,7 @@ Verdict hand_over_key(const Situation& s) {
 }
 
 Verdict give_key_away(const Situation& s) {
-  if (!stopped_with_data(s) || !is_leader(s) || !was_primary(s)) return std::nullopt;
+  if (paused(s) || !stopped_with_data(s) || !is_leader(s) || !was_primary(s)) return std::nullopt;
   const auto candidate = lossless_candidate(s);
   if (!candidate) return std::nullopt;
   return Proposal{ReleaseLeaderKey{},
@@ -93,7 +94,8 @@ Verdict start_without_etcd(const Situation& s) {
 
 // Starting would only be undone: as soon as the candidate leads, our WAL has to be compared with its own.
 Verdict let_candidate_lead(const Situation& s) {
-  if (!stopped_with_data(s) || !s.cluster || s.cluster->leader || !was_primary(s)) return std::nullopt;
+  if (paused(s) || !stopped_with_data(s) || !s.cluster || s.cluster->leader || !was_primary(s))
+    return std::nullopt;
   const auto& since = s.local.memory.leaderless_since;
   auto candidate = lossless_candidate(s);
   if (!candidate && prefers_failover(s) && somebody_can_take_over(s)) candidate = "another member";

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "ha/candidate.hpp"
+#include "ha/control.hpp"
 #include "ha/rules.hpp"
 
 namespace holdfast::ha {
@@ -14,7 +15,7 @@ bool being_ended(const Situation& s) {
 }
 
 Verdict right_expired(const Situation& s) {
-  if (!may_accept_writes(s.local) || being_ended(s)) return std::nullopt;
+  if (paused(s) || !may_accept_writes(s.local) || being_ended(s)) return std::nullopt;
   if (!s.local.right_until || s.now < *s.local.right_until) return std::nullopt;
   // After a freeze etcd may answer that the key is still ours: then nobody else led in between, and one
   // renewal is tried (lease.renew). If that gets no good answer either, the lease can be anybody's the next
@@ -31,7 +32,7 @@ bool cluster_is_ours(const Situation& s) {
 }
 
 Verdict unproven_right(const Situation& s) {
-  if (!may_accept_writes(s.local) || being_ended(s) || s.local.right_until) return std::nullopt;
+  if (paused(s) || !may_accept_writes(s.local) || being_ended(s) || s.local.right_until) return std::nullopt;
   if (s.cluster && (s.cluster->leader || !cluster_is_ours(s))) return std::nullopt;
   auto since = s.local.memory.agent_started_at;
   if (s.cluster) since = std::max(since, s.local.memory.leaderless_since.value_or(s.now));
@@ -42,13 +43,15 @@ Verdict unproven_right(const Situation& s) {
 }
 
 Verdict another_is_leader(const Situation& s) {
-  if (!s.cluster || !s.cluster->leader || is_leader(s) || !may_accept_writes(s.local) || being_ended(s))
+  if (paused(s) || !s.cluster || !s.cluster->leader || is_leader(s) || !may_accept_writes(s.local) ||
+      being_ended(s))
     return std::nullopt;
   return end_primary(fmt::format("{} holds the leader key", s.cluster->leader->name));
 }
 
 Verdict unelectable_primary(const Situation& s) {
-  if (!s.cluster || s.cluster->leader || !may_accept_writes(s.local) || being_ended(s)) return std::nullopt;
+  if (paused(s) || !s.cluster || s.cluster->leader || !may_accept_writes(s.local) || being_ended(s))
+    return std::nullopt;
   if (has_every_commit(s, s.local.name)) return std::nullopt;
   return end_primary(
       fmt::format("the leader key is gone, and only {} or its synchronous standbys may hold it",
@@ -56,6 +59,7 @@ Verdict unelectable_primary(const Situation& s) {
 }
 
 Verdict untouchable_data(const Situation& s) {
+  if (paused(s)) return std::nullopt;  // a person may be exchanging it
   const auto& instance = s.local.instance;
   if (instance.process != Process::stopped || s.local.job) return std::nullopt;
   if (instance.data != DataDirectory::foreign && instance.data != DataDirectory::other_major &&
@@ -65,6 +69,7 @@ Verdict untouchable_data(const Situation& s) {
 }
 
 Verdict other_cluster(const Situation& s) {
+  if (paused(s)) return std::nullopt;
   const auto& instance = s.local.instance;
   if (!s.cluster || !s.cluster->initialize || s.cluster->initialize->empty()) return std::nullopt;
   if (instance.data != DataDirectory::valid || !instance.control || s.local.job) return std::nullopt;

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "ha/control.hpp"
 #include "ha/rules.hpp"
 
 namespace holdfast::ha {
@@ -11,6 +12,7 @@ Verdict cancel_job(const Situation& s) {
 }
 
 Verdict stop_postgres(const Situation& s) {
+  if (paused(s)) return std::nullopt;
   if (!s.local.stop_requested || s.local.job || s.local.instance.process == Process::stopped)
     return std::nullopt;
   return Proposal{StopPostgres{.checkpoint_first = may_accept_writes(s.local)},
@@ -18,13 +20,16 @@ Verdict stop_postgres(const Situation& s) {
 }
 
 Verdict release_leader_key(const Situation& s) {
+  if (paused(s)) return std::nullopt;
   if (!s.local.stop_requested || s.local.job || !is_leader(s)) return std::nullopt;
   return Proposal{ReleaseLeaderKey{}, "PostgreSQL has stopped; another member can take over"};
 }
 
 Verdict leave(const Situation& s) {
   if (!s.local.stop_requested || s.local.job) return std::nullopt;
-  return Proposal{Exit{}, "stopped"};
+  return Proposal{Exit{}, paused(s)
+                              ? "the cluster is paused: PostgreSQL and the leader key are left as they are"
+                              : "stopped"};
 }
 
 constexpr Rule kRules[] = {

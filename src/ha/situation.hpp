@@ -13,11 +13,12 @@
 #include "ha/divergence.hpp"
 #include "ha/instance.hpp"
 #include "ha/lease.hpp"
+#include "ha/requests.hpp"
 #include "ha/settings.hpp"
 
 namespace holdfast::ha {
 
-enum class JobKind { bootstrap, clone, start, stop, promote, rewind };
+enum class JobKind { bootstrap, clone, start, stop, restart, promote, rewind };
 
 std::string_view to_string(JobKind kind);
 
@@ -85,6 +86,10 @@ struct Memory {
   std::optional<Revision> initialize_key;  // its create revision, while we hold it for our bootstrap
   // Who led last, as long as it was another node. Its member entry may go with its lease while it still runs.
   std::optional<Member> last_leader;
+  // PostgreSQL does not run because this agent stopped it: for a switchover, a clone, a rewind, a restart
+  // that failed. It is started again even while the cluster is paused.
+  bool owes_start = false;
+  bool was_paused = false;         // at the last look
   bool rewind_impossible = false;  // until the next clone
   SlotMemory slots;
   CallbackMemory callbacks;
@@ -103,6 +108,7 @@ struct LocalState {
   std::optional<base::Instant> right_until;
   std::optional<RunningJob> job;
   bool stop_requested = false;
+  Requests requests;
   Memory memory;
 };
 

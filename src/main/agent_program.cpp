@@ -17,6 +17,7 @@
 #include "main/node_files.hpp"
 #include "net/http_client.hpp"
 #include "net/http_server.hpp"
+#include "net/ip_network.hpp"
 #include "net/runtime.hpp"
 #include "net/tls.hpp"
 #include "patroni/member_value.hpp"
@@ -30,6 +31,7 @@ using namespace std::chrono_literals;
 
 constexpr int kCannotTakePart = 1;
 constexpr int kBadUsage = 2;
+constexpr base::Duration kResolveTime = 2s;  // of a name on the REST API's allowlist
 constexpr base::Duration kGoodbyeTime = 1s;  // for REST answers under way when the agent ends
 
 constexpr std::string_view kUsage = R"(Usage: holdfast agent [OPTIONS] [NODE.yml]
@@ -173,9 +175,13 @@ base::Result<agent::ExitReason> run_node(const std::string& path, const patroni:
   net::HttpClient http(runtime, {.tls = *to_peers});
   agent::HttpPeers peers(http);
   agent::Agent agent({runtime.clock(), **dcs, **postgres, peers}, config);
-  agent::RestApi api(agent);
-  net::HttpServer rest(runtime, {.listen = config.restapi.listen, .tls = *from_peers},
-                       [&api](net::HttpRequest request) { return api.handle(std::move(request)); });
+  agent::RestApi api(agent, [&runtime](std::string host) {
+    return net::resolve_host(runtime, std::move(host), runtime.clock().now() + kResolveTime);
+  });
+  net::HttpServer rest(
+      runtime,
+      {.listen = config.restapi.listen, .tls = *from_peers, .queue_size = config.restapi.request_queue_size},
+      [&api](net::HttpRequest request) { return api.handle(std::move(request)); });
   if (auto started = rest.start(); !started) return base::in("restapi.listen", started.error());
 
   for (const int signal : {SIGTERM, SIGINT}) runtime.on_signal(signal, [&agent] { agent.request_stop(); });

@@ -120,8 +120,9 @@ struct Answering {
 };
 
 std::string answer_text(const HttpResponse& response, Answering how, base::WallTime now) {
-  auto text = fmt::format("HTTP/1.1 {} {}\r\nServer: Holdfast\r\nDate: {}\r\n", response.status,
-                          reason_phrase(response.status), http_date(now));
+  auto text = fmt::format("HTTP/1.1 {} {}\r\nDate: {}\r\n", response.status, reason_phrase(response.status),
+                          http_date(now));
+  if (!response.header("server")) text += "Server: Holdfast\r\n";
   if (!response.content_type.empty()) text += fmt::format("Content-Type: {}\r\n", response.content_type);
   for (const auto& [name, value] : response.headers) text += fmt::format("{}: {}\r\n", name, value);
   const bool has_length = response.status >= 200 && response.status != 204 && response.status != 304;
@@ -156,14 +157,14 @@ Result<std::vector<tcp::endpoint>> addresses_of(asio::io_context& io, const patr
   return addresses;
 }
 
-std::shared_ptr<tcp::acceptor> listen_on(asio::io_context& io, const tcp::endpoint& address,
+std::shared_ptr<tcp::acceptor> listen_on(asio::io_context& io, const tcp::endpoint& address, int queue_size,
                                          error_code& error) {
   auto acceptor = std::make_shared<tcp::acceptor>(io);
   acceptor->open(address.protocol(), error);
   if (!error) acceptor->set_option(tcp::acceptor::reuse_address(true), error);
   if (!error && address.address().is_v6()) acceptor->set_option(asio::ip::v6_only(true), error);
   if (!error) acceptor->bind(address, error);
-  if (!error) acceptor->listen(tcp::acceptor::max_listen_connections, error);
+  if (!error) acceptor->listen(queue_size, error);
   return acceptor;
 }
 
@@ -233,7 +234,7 @@ Result<void> HttpServer::Connections::listen_on_each(const std::vector<tcp::endp
   for (auto address : addresses) {
     if (address.port() == 0) address.port(port);
     error_code error;
-    auto acceptor = listen_on(runtime.io(), address, error);
+    auto acceptor = listen_on(runtime.io(), address, options.queue_size, error);
     if (error) {
       const base::Error problem{ErrorKind::refused,
                                 fmt::format("cannot listen on {}:{}: {}", address.address().to_string(),

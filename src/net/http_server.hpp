@@ -26,6 +26,7 @@ struct HttpServerOptions {
 
   std::size_t max_header_bytes = 16 << 10;
   std::size_t max_body_bytes = 1 << 20;
+  int queue_size = 128;               // connections that wait to be accepted; the system may allow fewer
   std::size_t max_connections = 200;  // one more is closed at once
   base::Duration read_timeout =
       std::chrono::seconds(10);  // from a request's first byte to its last; TLS handshake
@@ -35,8 +36,8 @@ struct HttpServerOptions {
 
 // Every request runs `handler`, requests of different connections beside each other; a client that goes away
 // does not stop it. Input that is not HTTP, too large or too slow ends its own connection only, with 400,
-// 408, 413 or 431 where an answer is possible. Answers carry "Server: Holdfast"; HEAD is answered without the
-// body.
+// 408, 413 or 431 where an answer is possible. Answers carry "Server: Holdfast" unless they name another;
+// HEAD is answered without the body.
 class HttpServer {
  public:
   using Handler = std::function<base::Task<HttpResponse>(HttpRequest)>;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <boost/json.hpp>
+#include <cctype>
 #include <limits>
 
 #include "patroni/host_port.hpp"
@@ -72,6 +73,45 @@ void read_etcd_section(YamlMap map, EtcdConfig& into) {
                 "name the endpoints of etcd, e.g. hosts: [10.0.0.1:2379, 10.0.0.2:2379, 10.0.0.3:2379]");
 }
 
+// Who may ask for changes.
+void read_callers(YamlMap& map, RestApiConfig& into) {
+  map.comma_texts("allowlist", into.allowlist);
+  map.flag("allowlist_include_members", into.allowlist_include_members);
+  std::int64_t queue = into.request_queue_size;
+  map.integer("request_queue_size", 1, 65535, queue);
+  into.request_queue_size = static_cast<int>(queue);
+}
+
+void read_headers(YamlMap& map, std::string_view key,
+                  std::vector<std::pair<std::string, std::string>>& into) {
+  auto headers = map.section(key);
+  for (const auto& name : headers.keys()) {
+    std::string value;
+    if (!headers.text(name, value)) continue;
+    const bool plain = std::ranges::none_of(name + value, [](char c) { return c == '\r' || c == '\n'; });
+    if (plain)
+      into.emplace_back(name, std::move(value));
+    else
+      headers.error(name, "a header is one line");
+  }
+}
+
+// What every answer carries.
+void read_answers(YamlMap& map, RestApiConfig& into) {
+  using Tokens = RestApiConfig::ServerTokens;
+  read_headers(map, "http_extra_headers", into.http_extra_headers);
+  read_headers(map, "https_extra_headers", into.https_extra_headers);
+  std::string tokens;
+  if (!map.text("server_tokens", tokens)) return;
+  std::ranges::transform(tokens, tokens.begin(), [](unsigned char c) { return std::tolower(c); });
+  if (tokens == "productonly")
+    into.server_tokens = Tokens::product_only;
+  else if (tokens == "minimal")
+    into.server_tokens = Tokens::minimal;
+  else if (tokens != "original")
+    map.warning("server_tokens", "one of Original, Minimal, ProductOnly is expected; Original is taken");
+}
+
 bool usable_in_keys(std::string_view text) {
   return std::ranges::none_of(text, [](char c) { return c == '/' || c == ',' || (c >= 0 && c < ' '); });
 }
@@ -134,8 +174,9 @@ void read_restapi(YamlMap root, RestApiConfig& into) {
     map.missing("cafile", "verify_client needs the authority that signs the clients' certificates");
   if (into.certfile.empty() && (into.verify_client != Verify::none || !into.keyfile.empty()))
     map.missing("certfile", "TLS needs the server's certificate");
-  map.known({"thread_pool_size", "request_queue_size", "server_tokens"});
-  map.unsupported({"allowlist", "allowlist_include_members", "http_extra_headers", "https_extra_headers"});
+  map.known({"thread_pool_size"});  // requests are not served by threads
+  read_callers(map, into);
+  read_answers(map, into);
 }
 
 void read_ctl(YamlMap root, CtlConfig& into) {

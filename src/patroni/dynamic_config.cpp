@@ -185,15 +185,9 @@ ha::Settings read_settings(const json::object& dynamic, std::vector<std::string>
 
 // Patroni's settings that are read, or known, and that nothing obeys yet: to be told, above all to those who
 // take a cluster over. Each rule that comes to obey one takes it from here.
-constexpr std::array<std::string_view, 9> kWithoutEffect = {"pause",
-                                                            "failsafe_mode",
-                                                            "maximum_lag_on_syncnode",
-                                                            "primary_start_timeout",
-                                                            "master_start_timeout",
-                                                            "primary_stop_timeout",
-                                                            "master_stop_timeout",
-                                                            "primary_race_backoff",
-                                                            "standby_cluster"};
+constexpr std::array<std::string_view, 8> kWithoutEffect = {
+    "failsafe_mode",        "maximum_lag_on_syncnode", "primary_start_timeout", "master_start_timeout",
+    "primary_stop_timeout", "master_stop_timeout",     "primary_race_backoff",  "standby_cluster"};
 
 // Whether it is the default in other words.
 bool says_nothing(const json::value& value) {

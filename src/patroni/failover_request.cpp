@@ -45,19 +45,6 @@ std::expected<Asked, RestAnswer> read_body(std::string_view body) {
   return asked;
 }
 
-std::expected<base::WallTime, RestAnswer> read_schedule(const std::string& text, FailoverAction action,
-                                                        base::WallTime now) {
-  const auto when = parse_timestamp(text);
-  if (!when)
-    return refuse(
-        422, "Unable to parse scheduled timestamp. It should be in an unambiguous format, e.g. ISO 8601");
-  if (!when->has_zone)
-    return refuse(400,
-                  fmt::format("Timezone information is mandatory for the scheduled {}", name_of(action)));
-  if (when->time < now) return refuse(422, fmt::format("Cannot schedule {} in the past", name_of(action)));
-  return when->time;
-}
-
 // Whom to ask whether they could be promoted.
 std::expected<std::vector<ha::MemberName>, RestAnswer> candidates_for(FailoverAction action,
                                                                       const Asked& asked,
@@ -102,7 +89,7 @@ std::expected<AcceptedRequest, RestAnswer> read_failover_request(FailoverAction 
 
   AcceptedRequest accepted{.action = action, .request = {}, .candidates = {}};
   if (scheduled) {
-    const auto when = read_schedule(asked->scheduled_at, action, now);
+    const auto when = read_schedule(asked->scheduled_at, name_of(action), now);
     if (!when) return Refusal(when.error());
     accepted.request.scheduled_at = *when;
   }
@@ -118,6 +105,18 @@ std::expected<AcceptedRequest, RestAnswer> read_failover_request(FailoverAction 
   if (!asked->leader.empty()) accepted.request.leader = asked->leader;
   if (!asked->candidate.empty()) accepted.request.candidate = asked->candidate;
   return accepted;
+}
+
+std::expected<base::WallTime, RestAnswer> read_schedule(std::string_view text, std::string_view action,
+                                                        base::WallTime now) {
+  const auto when = parse_timestamp(text);
+  if (!when)
+    return refuse(
+        422, "Unable to parse scheduled timestamp. It should be in an unambiguous format, e.g. ISO 8601");
+  if (!when->has_zone)
+    return refuse(400, fmt::format("Timezone information is mandatory for the scheduled {}", action));
+  if (when->time < now) return refuse(422, fmt::format("Cannot schedule {} in the past", action));
+  return when->time;
 }
 
 RestAnswer no_good_candidates(FailoverAction action) {

@@ -35,6 +35,10 @@ std::expected<AcceptedRequest, RestAnswer> read_failover_request(FailoverAction 
                                                                  const DcsContents& contents,
                                                                  base::WallTime now);
 
+// When an action is for. The answer says what is wrong with the text; `action` is "switchover", "restart".
+std::expected<base::WallTime, RestAnswer> read_schedule(std::string_view text, std::string_view action,
+                                                        base::WallTime now);
+
 RestAnswer no_good_candidates(FailoverAction action);
 RestAnswer request_not_written();                     // etcd did not take it
 RestAnswer request_scheduled(FailoverAction action);  // 202

@@ -105,30 +105,38 @@ struct Check {
   std::string_view path;
   bool (*passes)(const NodeStatus&, const Query&);
   bool tags_matter = false;  // ?tag_NAME=VALUE must match too
+  bool anywhere = false;     // any path that contains it: /replica, /replica-1, /pg/replica
 };
 
+// The first that fits counts. So loose are Patroni's paths, and load balancers lean on it.
 constexpr std::array kChecks = {
     Check{"/", check_primary},
-    Check{"/primary", check_primary},
-    Check{"/master", check_primary},
-    Check{"/read-write", check_primary},
-    Check{"/leader", check_leader},
-    Check{"/standby-leader", check_standby_leader},
-    Check{"/standby_leader", check_standby_leader},
-    Check{"/replica", is_replica, true},
-    Check{"/read-only", check_read_only, true},
-    Check{"/synchronous", check_sync, true},
-    Check{"/sync", check_sync, true},
-    Check{"/read-only-sync", check_read_only_sync, true},
-    Check{"/read-only-synchronous", check_read_only_sync, true},
-    Check{"/quorum", check_quorum, true},
-    Check{"/read-only-quorum", check_read_only_quorum, true},
-    Check{"/asynchronous", check_async, true},
-    Check{"/async", check_async, true},
-    Check{"/health", check_health, true},
     Check{"/liveness", check_liveness},
     Check{"/readiness", check_readiness},
+    Check{"standby_leader", check_standby_leader, false, true},
+    Check{"standby-leader", check_standby_leader, false, true},
+    Check{"leader", check_leader, false, true},
+    Check{"master", check_primary, false, true},
+    Check{"primary", check_primary, false, true},
+    Check{"read-write", check_primary, false, true},
+    Check{"replica", is_replica, true, true},
+    Check{"/read-only-sync", check_read_only_sync, true},
+    Check{"/read-only-synchronous", check_read_only_sync, true},
+    Check{"/read-only-quorum", check_read_only_quorum, true},
+    Check{"read-only", check_read_only, true, true},
+    Check{"health", check_health, true, true},
+    Check{"/synchronous", check_sync, true},
+    Check{"/sync", check_sync, true},
+    Check{"/quorum", check_quorum, true},
+    Check{"/asynchronous", check_async, true},
+    Check{"/async", check_async, true},
 };
+
+bool fits(const Check& check, std::string_view path) {
+  if (!check.anywhere) return path == check.path;
+  const bool of_sync = path.contains("sync") || path.contains("quorum");
+  return path.contains(check.path) && !(check.path == "read-only" && of_sync);
+}
 
 bool tags_match(const Query& query, const boost::json::object& tags) {
   constexpr std::string_view kPrefix = "tag_";
@@ -167,7 +175,7 @@ Query parse_query(std::string_view text) {
 
 std::optional<int> health_status(std::string_view path, const Query& query, const NodeStatus& node) {
   while (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
-  const auto check = std::ranges::find(kChecks, path, &Check::path);
+  const auto* check = std::ranges::find_if(kChecks, [&](const Check& one) { return fits(one, path); });
   if (check == kChecks.end()) return std::nullopt;
   return check->passes(node, query) && (!check->tags_matter || tags_match(query, node.tags_json)) ? 200 : 503;
 }

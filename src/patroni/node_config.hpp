@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/time.hpp"
@@ -50,6 +51,11 @@ struct RestApiConfig {
   std::string username, password;
   std::string certfile, keyfile, keyfile_password, cafile, ciphers;
   enum class VerifyClient { none, optional, required } verify_client = VerifyClient::none;
+  std::vector<std::string> allowlist;  // addresses, networks, names; empty: everybody
+  bool allowlist_include_members = false;
+  std::vector<std::pair<std::string, std::string>> http_extra_headers, https_extra_headers;
+  enum class ServerTokens { original, product_only, minimal } server_tokens = ServerTokens::original;
+  int request_queue_size = 5;  // of connections that wait to be accepted
 };
 
 // The client side of members' REST API: of the CLI, and of agents among themselves.

@@ -21,6 +21,18 @@ AgentProcess::AgentProcess(Site& site, Etcd& etcd, Host& host, patroni::NodeConf
 
 AgentProcess::~AgentProcess() { host_.rest_api = nullptr; }
 
+bool AgentProcess::ask_for_restart() {
+  const bool taken = !agent_.commands().ask_restart({});
+  if (taken) agent_.wake();
+  return taken;
+}
+
+bool AgentProcess::ask_for_reinitialize(bool force) {
+  const bool taken = !agent_.commands().ask_reinitialize({.force = force});
+  if (taken) agent_.wake();
+  return taken;
+}
+
 base::Task<void> AgentProcess::run() { exited_ = co_await agent_.run(); }
 
 void AgentProcess::decided(const ha::Situation& situation, const ha::Decision& decision) {

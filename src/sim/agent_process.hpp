@@ -22,6 +22,9 @@ class AgentProcess final : private agent::Observer {
   ~AgentProcess() override;
 
   void request_stop() { agent_.request_stop(); }
+  // As over REST; whether the agent takes it.
+  bool ask_for_restart();
+  bool ask_for_reinitialize(bool force);
   std::optional<agent::ExitReason> exited() const { return exited_; }
   Moment started() const { return started_; }
   const agent::Agent& agent() const { return agent_; }

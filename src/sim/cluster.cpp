@@ -4,6 +4,8 @@
 #include <boost/json/value.hpp>
 #include <utility>
 
+#include "ha/control.hpp"
+#include "ha/rules.hpp"
 #include "patroni/dcs_values.hpp"
 
 namespace holdfast::sim {
@@ -36,6 +38,21 @@ boost::json::object dynamic_config(const Scenario& scenario) {
           {"synchronous_mode_strict", scenario.strict},
           {"synchronous_node_count", scenario.synchronous_nodes},
           {"postgresql", {{"use_pg_rewind", scenario.use_rewind}, {"use_slots", true}}}};
+}
+
+// While the cluster is paused nobody leads by himself: only who is primary already, or whom a person named.
+// And nobody starts what a person stopped.
+std::optional<std::string> meddles_in_pause(const ha::Situation& s, const ha::Decision& decision) {
+  if (std::holds_alternative<ha::AcquireLeaderKey>(decision.action) && !ha::runs_primary(s.local) &&
+      s.cluster->failover.value_or(ha::FailoverRequest{}).candidate != s.local.name)
+    return "no primary, and not named, but it takes the leader key";
+  if (std::holds_alternative<ha::StartPostgres>(decision.action) && !s.local.memory.owes_start &&
+      !s.local.requests.restart)
+    return "it starts PostgreSQL, though nobody asked";
+  if (std::holds_alternative<ha::StopPostgres>(decision.action) && ha::runs_primary(s.local) &&
+      !s.cluster->failover && !s.local.requests.reinitialize && decision.rule != "leader.give_up_promotion")
+    return "it stops a primary, though nobody asked";
+  return std::nullopt;
 }
 
 }  // namespace
@@ -99,7 +116,13 @@ patroni::NodeConfig Cluster::config_of(const Host& host) const {
 }
 
 // Decisions are part of the fingerprint; people are told when they change.
-void Cluster::decided(const Host& host, const ha::Situation&, const ha::Decision& decision) {
+void Cluster::decided(const Host& host, const ha::Situation& situation, const ha::Decision& decision) {
+  if (ha::paused(situation)) {
+    // Whoever leaves a primary alone because the cluster is paused is not in charge of it.
+    node(host).in_charge_since = now();
+    if (auto wrong = meddles_in_pause(situation, decision))
+      judge_.report("hands off in pause", fmt::format("{}: {}", host.name, *wrong));
+  }
   const auto found = decisions_.find(decision.rule);
   found == decisions_.end() ? void(decisions_.emplace(decision.rule, 1)) : void(++found->second);
   physics_.story.note(host.name);
@@ -156,6 +179,7 @@ void Cluster::bury_agents() {
     its.agent.reset();
     restart_soon(*host);
   }
+  write_pause();
   burial_ = physics_.time.after(kBurialRound, [this] { bury_agents(); });
 }
 
@@ -186,6 +210,30 @@ void Cluster::ask_for_failover(std::string leader, std::string candidate) {
   if (!candidate.empty()) request.candidate = std::move(candidate);
   if (etcd_.has_quorum())
     (void)etcd_.commit({{}, {ports::Put{"/service/sim/failover", patroni::write_failover(request)}}});
+}
+
+bool Cluster::ask_for_restart(Host& host) {
+  const auto& agent = node(host).agent;
+  return agent && !agent->exited() && !host.agent_gate.frozen() && agent->ask_for_restart();
+}
+
+bool Cluster::ask_for_reinitialize(Host& host, bool force) {
+  const auto& agent = node(host).agent;
+  return agent && !agent->exited() && !host.agent_gate.frozen() && agent->ask_for_reinitialize(force);
+}
+
+void Cluster::pause(bool wanted) {
+  pause_wanted_ = wanted;
+  write_pause();
+}
+
+void Cluster::write_pause() {
+  const bool can = etcd_.has_quorum() && etcd_.get("/service/sim/config") != nullptr;
+  if (pause_written_ == pause_wanted_ || !can) return;
+  auto config = dynamic_config(scenario_);
+  if (pause_wanted_) config["pause"] = true;
+  (void)etcd_.commit({{}, {ports::Put{"/service/sim/config", patroni::write_config(config)}}});
+  pause_written_ = pause_wanted_;
 }
 
 std::string Cluster::what_is_missing() const {

@@ -47,6 +47,11 @@ class Cluster {
   void cut_power(Host& host);
   void restore_power(Host& host);
   void ask_for_failover(std::string leader, std::string candidate);
+  // Whether the agent takes it.
+  bool ask_for_restart(Host& host);
+  bool ask_for_reinitialize(Host& host, bool force);
+  // Written into etcd as soon as that can be.
+  void pause(bool wanted);
 
   bool agent_runs(const Host& host) const { return node(host).agent != nullptr; }
   // Nothing when the cluster is whole: one leader, all others stream from it, and the synchronous set is
@@ -66,6 +71,7 @@ class Cluster {
   patroni::NodeConfig config_of(const Host& host) const;
   void decided(const Host& host, const ha::Situation& situation, const ha::Decision& decision);
   void restart_soon(Host& host);
+  void write_pause();
   void bury_agents();  // those that have ended by themselves
 
   Scenario scenario_;
@@ -79,6 +85,8 @@ class Cluster {
   std::vector<std::unique_ptr<Client>> clients_;
   std::map<std::string, std::uint64_t, std::less<>> decisions_;
   Timer burial_;
+  bool pause_wanted_ = false;
+  bool pause_written_ = false;
 };
 
 }  // namespace holdfast::sim

@@ -67,6 +67,7 @@ Faults::Effect Faults::apply(FaultKind kind) {
   if (kind <= FaultKind::host_frozen) return on_host(kind, victim());
   if (kind <= FaultKind::lossy_link) return on_network(kind, victim());
   if (kind <= FaultKind::lease_lost) return on_etcd(kind);
+  if (kind >= FaultKind::failover_asked) return by_a_person(kind, victim());
   return on_host(kind, victim());
 }
 
@@ -139,6 +140,13 @@ Faults::Effect Faults::on_host(FaultKind kind, Host& host) {
     case FaultKind::jobs_fail:
       host.trouble.job_fails = 0.5;
       return {fmt::format("half of the jobs of {} fail", host.name), [=] { target->trouble.job_fails = 0; }};
+    default:
+      return {};
+  }
+}
+
+Faults::Effect Faults::by_a_person(FaultKind kind, Host& host) {
+  switch (kind) {
     case FaultKind::failover_asked: {
       const auto leader = cluster_.judge().facts().leader();
       if (leader.empty()) return {};
@@ -148,6 +156,15 @@ Faults::Effect Faults::on_host(FaultKind kind, Host& host) {
           fmt::format("a person asks {} to hand over to {}", leader, candidate.empty() ? "any" : candidate),
           {}};
     }
+    case FaultKind::restart_asked:
+      if (!cluster_.ask_for_restart(host)) return {};
+      return {fmt::format("a person restarts PostgreSQL of {}", host.name), {}};
+    case FaultKind::reinitialize_asked:
+      if (!cluster_.ask_for_reinitialize(host, chance_.chance(0.5))) return {};
+      return {fmt::format("a person reinitializes {}", host.name), {}};
+    case FaultKind::paused:
+      cluster_.pause(true);
+      return {"the cluster is paused", [cluster = &cluster_] { cluster->pause(false); }};
     default:
       return {};
   }

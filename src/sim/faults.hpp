@@ -31,6 +31,7 @@ class Faults {
   Effect apply(FaultKind kind);
   Effect on_process(FaultKind kind, Host& host);
   Effect on_host(FaultKind kind, Host& host);
+  Effect by_a_person(FaultKind kind, Host& host);
   Effect on_network(FaultKind kind, Host& host);
   Effect on_etcd(FaultKind kind);
   Effect cut(std::vector<std::pair<Place, Place>> links, std::string what);

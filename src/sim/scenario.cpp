@@ -8,12 +8,12 @@ namespace holdfast::sim {
 namespace {
 
 constexpr std::string_view kFaultNames[] = {
-    "agent_killed",  "agent_frozen",      "agent_stopped", "postgres_crashed", "postgres_frozen",
-    "host_crashed",  "host_frozen",       "host_isolated", "etcd_cut_off",     "hosts_cut_off",
-    "one_way_cut",   "slow_link",         "lossy_link",    "etcd_down",        "etcd_election",
-    "etcd_slow",     "etcd_answers_lost", "etcd_stale",    "etcd_compacted",   "lease_lost",
-    "calendar_jump", "disk_full",         "slow_host",     "promote_stuck",    "replay_paused",
-    "jobs_fail",     "failover_asked"};
+    "agent_killed",  "agent_frozen",      "agent_stopped", "postgres_crashed",   "postgres_frozen",
+    "host_crashed",  "host_frozen",       "host_isolated", "etcd_cut_off",       "hosts_cut_off",
+    "one_way_cut",   "slow_link",         "lossy_link",    "etcd_down",          "etcd_election",
+    "etcd_slow",     "etcd_answers_lost", "etcd_stale",    "etcd_compacted",     "lease_lost",
+    "calendar_jump", "disk_full",         "slow_host",     "promote_stuck",      "replay_paused",
+    "jobs_fail",     "failover_asked",    "restart_asked", "reinitialize_asked", "paused"};
 static_assert(std::size(kFaultNames) == static_cast<std::size_t>(FaultKind::count));
 
 struct Timing {

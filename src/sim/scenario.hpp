@@ -37,7 +37,10 @@ enum class FaultKind {
   promote_stuck,
   replay_paused,
   jobs_fail,
-  failover_asked,  // by a person
+  failover_asked,  // by a person, as are the next three
+  restart_asked,
+  reinitialize_asked,
+  paused,
   count
 };
 std::string_view to_string(FaultKind kind);

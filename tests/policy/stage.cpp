@@ -74,6 +74,7 @@ std::optional<ha::RunningJob> job_of(const ha::Action& action) {
     return ha::RunningJob{.kind = JobKind::rewind, .source = rewind->source.name};
   if (const auto* stop = std::get_if<ha::StopPostgres>(&action))
     return ha::RunningJob{.kind = JobKind::stop, .immediate = stop->immediate};
+  if (std::holds_alternative<ha::RestartPostgres>(action)) return kind_only(JobKind::restart);
   if (const auto* start = std::get_if<ha::StartPostgres>(&action))
     return ha::RunningJob{.kind = JobKind::start, .source = start->upstream ? start->upstream->name : ""};
   return std::nullopt;
@@ -104,9 +105,14 @@ ha::Decision Stage::tick() {
       job->leader = s_.cluster->leader->name;
       job->epoch = s_.cluster->leader->epoch;
     }
+    note_begun(*job);
     s_.local.job = std::move(job);
   }
-  if (std::holds_alternative<ha::CancelJob>(decision.action)) s_.local.job.reset();
+  if (std::holds_alternative<ha::CancelJob>(decision.action) && s_.local.job) {
+    ha::fold_job_cancelled(s_.local.memory, *s_.local.job);
+    s_.local.job.reset();
+  }
+  note_dropped(decision.action);
   if (std::holds_alternative<ha::PlaceSlots>(decision.action)) s_.local.memory.slots.fetched.reset();
   if (std::holds_alternative<ha::ReleaseLeaderKey>(decision.action)) s_.local.right_until.reset();
   // The agent's tick ends with a Wait, and in the next one the peers are asked again.
@@ -330,6 +336,8 @@ void Stage::set(Words& words) {
     to.can_restore_without_leader = flag(words);
   } else if (key == "primary_start_timeout") {
     to.primary_start_timeout = words.duration();
+  } else if (key == "pause") {
+    to.pause = flag(words);
   } else if (key == "use_slots") {
     to.use_slots = flag(words);
   } else if (key == "slots") {
@@ -419,6 +427,7 @@ void Stage::postgres(Words& words) {
     if (words.take("timeline")) status.timeline = static_cast<pg::Timeline>(words.number());
     if (words.take("of")) instance.upstream = upstream(words.next("a member's name"));
     status.receiver_streaming = !primary && !words.take("not streaming");
+    if (words.take("started now") || !status.started_at) status.started_at = s_.wall_time;
     return;
   }
   instance.status.reset();
@@ -553,6 +562,7 @@ void Stage::job(Words& words) {
   const auto job = *local.job;
   if (words.take("done")) {
     local.job.reset();
+    if (job.kind == ha::JobKind::clone) local.requests.reinitialize.reset();
     ha::fold_job_success(local.memory, job, s_.now);
   } else if (words.take("failed")) {
     const auto kind = words.take("refused") ? base::ErrorKind::refused : base::ErrorKind::failed;
@@ -598,6 +608,7 @@ void Stage::agent(Words& words) {
   local.right_until.reset();
   local.job.reset();
   local.stop_requested = false;
+  local.requests = {};
   s_.peers.reset();
 }
 
@@ -662,6 +673,8 @@ const Directive Directive::kAll[] = {
     {"compared", &Stage::compared},
     {"namesake", &Stage::namesake},
     {"sigterm", &Stage::asked_to_stop},
+    {"ask", &Stage::ask},
+    {"pending", &Stage::pending},
     {"agent", &Stage::agent},
     {"peers", &Stage::peers},
     {"time", &Stage::time},

@@ -51,6 +51,8 @@ class Stage {
   void compared(Words& words);
   void namesake(Words& words);
   void asked_to_stop(Words& words);
+  void ask(Words& words);
+  void pending(Words& words);
   void agent(Words& words);
   // The rest of the world
   void peers(Words& words);
@@ -60,7 +62,8 @@ class Stage {
   ha::ServerStatus& server();
   ha::Revision next_revision() { return ++revision_; }
   void describe_member(ha::Member& member, Words& words);
-  void start_job(const ha::Action& action);
+  void note_begun(const ha::RunningJob& job);
+  void note_dropped(const ha::Action& action);
   void set_slots(Words& words);
   void set_ignored_slots(Words& words);
   ha::Situation with_usual_slots() const;

@@ -168,6 +168,28 @@ TEST(ConfigFile, TheEnvironmentWins) {
   EXPECT_EQ(loaded->config.log.level, "DEBUG");
 }
 
+TEST(ConfigFile, SaysWhoMayAskOverRestAndWhatAnswersCarry) {
+  const auto loaded = load(with("  connect_address: 10.0.0.1:8008\netcd3",
+                                R"(  connect_address: 10.0.0.1:8008
+  allowlist_include_members: true
+  http_extra_headers: {X-Frame-Options: SAMEORIGIN}
+  https_extra_headers: {Strict-Transport-Security: max-age=31536000}
+  server_tokens: ProductOnly
+  request_queue_size: 20
+etcd3)"),
+                           {{"PATRONI_RESTAPI_ALLOWLIST", "['10.0.0.0/8','admin']"}});
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_THAT(loaded->warnings, testing::IsEmpty());
+  const auto& rest = loaded->config.restapi;
+  EXPECT_THAT(rest.allowlist, testing::ElementsAre("10.0.0.0/8", "admin"));
+  EXPECT_TRUE(rest.allowlist_include_members);
+  EXPECT_THAT(rest.http_extra_headers, testing::ElementsAre(testing::Pair("X-Frame-Options", "SAMEORIGIN")));
+  EXPECT_THAT(rest.https_extra_headers,
+              testing::ElementsAre(testing::Pair("Strict-Transport-Security", "max-age=31536000")));
+  EXPECT_EQ(rest.server_tokens, RestApiConfig::ServerTokens::product_only);
+  EXPECT_EQ(rest.request_queue_size, 20);
+}
+
 TEST(ConfigFile, AnErrorInTheEnvironmentNamesTheVariable) {
   const auto loaded = load(kSmall, {{"PATRONI_POSTGRESQL_LISTEN", "10.0.0.1:99999"}});
   ASSERT_FALSE(loaded);

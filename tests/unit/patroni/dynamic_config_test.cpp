@@ -38,8 +38,7 @@ TEST(DynamicConfig, AcceptsNumbersAndFlagsAsText) {
   const auto config = effective(
       R"({"ttl":"20","loop_wait":2,"retry_timeout":5,"pause":"on","synchronous_mode":"true",
           "maximum_lag_on_failover":"99","maximum_lag_on_syncnode":-1,"master_start_timeout":0})");
-  EXPECT_THAT(config.problems, ElementsAre("pause is not supported yet; it has no effect"))
-      << "a start timeout of 0 is obeyed";
+  EXPECT_THAT(config.problems, IsEmpty()) << "a start timeout of 0 is obeyed, and so is pause";
   EXPECT_EQ(config.settings.ttl, 20s);
   EXPECT_TRUE(config.settings.pause);
   EXPECT_EQ(config.settings.synchronous_mode, ha::SynchronousMode::on);

@@ -269,8 +269,17 @@ TEST(HealthChecks, InManySituations) {
   });
 }
 
+// Load balancers lean on Patroni's loose paths.
+TEST(HealthChecks, MostAreFoundAnywhereInThePath) {
+  expect_all({{"/primary-5432", leader(), 200},
+              {"/pg/replica", replica(), 200},
+              {"/healthz", replica(), 200},
+              {"/read-only/1", replica(), 200},
+              {"/read-write", replica(), 503}});
+}
+
 TEST(HealthChecks, OthersAreNone) {
-  for (const auto* path : {"/patroni", "/config", "", "/primaryx", "/x/primary"})
+  for (const auto* path : {"/patroni", "/config", "", "/syncx", "/x/quorum"})
     EXPECT_FALSE(health_status(path, {}, leader())) << path;
 }
 
