@@ -111,6 +111,7 @@ base::Task<void> Agent::carry_out(ha::AcquireLeaderKey action) {
   ports::Transaction take{
       {Compare::absent(keys_.leader()), Compare::unchanged_since(keys_.sync(), action.sync_revision)},
       {Put{keys_.leader(), config_.name, lease.id}}};
+  if (action.sync) take.writes.push_back(Put{keys_.sync(), patroni::write_sync(*action.sync)});
   const bool done = co_await commit("taking the leader key", std::move(take));
   if (done) situation_.local.right_until = ha::right_until(lease);
 }
@@ -211,7 +212,7 @@ base::Task<void> Agent::carry_out(ha::CompareTimelines action) {
   const auto upstream = co_await world_.postgres.inspect(action.leader, world_.clock.now() + kInspectTime);
   if (upstream) {
     const auto local = co_await local_wal();
-    if (local) comparison = ha::compare(*local, *upstream);
+    if (local) comparison = ha::compare(*local, *upstream, situation_.settings.standby_cluster.has_value());
   } else {
     comparison.reason = fmt::format("{} cannot be asked: {}", action.leader.name, upstream.error().message);
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "ha/candidate.hpp"
 #include "telemetry/log.hpp"
 
 namespace holdfast::agent {
@@ -115,6 +116,7 @@ ha::PeerStatus Agent::peer_status() const {
     answer.in_recovery = status->in_recovery;
     answer.timeline = status->timeline;
     answer.position = status->position;
+    answer.confirms_nothing_since = ha::confirms_nothing_since(situation_, situation_.local.instance);
   }
   return answer;
 }
@@ -151,7 +153,8 @@ bool Agent::worth_waking(const ports::WatchEvent& event) const {
 void Agent::note(const ha::Decision& decision) {
   if (observer_) observer_->decided(situation_, decision);
   const bool routine = decision.rule == "lease.renew" || decision.rule == last_noted_;
-  telemetry::log(routine ? telemetry::Level::debug : telemetry::Level::info, "[{}] {}: {}", decision.rule,
+  const auto level = decision.warning ? telemetry::Level::warning : telemetry::Level::info;
+  telemetry::log(routine ? telemetry::Level::debug : level, "[{}] {}: {}", decision.rule,
                  ha::to_string(decision.action), decision.reason);
   if (decision.rule != "lease.renew") last_noted_ = decision.rule;
 }

@@ -44,6 +44,10 @@ base::Result<ha::PeerStatus> parse_peer_status(std::string_view body) {
   status.position = position_in(*json);
   if (const auto* reachable = json->if_contains("dcs_reachable"))
     status.dcs_reachable = patroni::boolean_of(*reachable).value_or(true);
+  const auto* ours = json->if_contains("holdfast");
+  if (ours && ours->is_object())
+    if (const auto* promise = ours->get_object().if_contains("confirms_nothing_since"))
+      status.confirms_nothing_since = patroni::integer_of(*promise);
   return status;
 }
 

@@ -49,11 +49,12 @@ MemberState state_of(const ha::LocalState& local) {
   return failure && failure->kind == ha::JobKind::start ? MemberState::start_failed : MemberState::stopped;
 }
 
-MemberRole role_of(const ha::LocalState& local, bool leader) {
+MemberRole role_of(const ha::LocalState& local, bool leader, bool standby_cluster) {
   const auto& instance = local.instance;
   if (instance.data != ha::DataDirectory::valid) return MemberRole::uninitialized;
-  if (instance.status) return instance.status->in_recovery ? MemberRole::replica : MemberRole::primary;
-  if (instance.standby_signal) return MemberRole::replica;
+  if (instance.status && !instance.status->in_recovery) return MemberRole::primary;
+  if (instance.status || instance.standby_signal)
+    return leader && standby_cluster ? MemberRole::standby_leader : MemberRole::replica;
   return leader ? MemberRole::primary : MemberRole::demoted;
 }
 
@@ -72,7 +73,7 @@ patroni::MemberValue Agent::member_value() const {
   value.state = state_of(local);
   if (value.state == MemberState::initdb && config_.bootstrap.method)
     value.state = MemberState::custom_bootstrap;
-  value.role = role_of(local, ha::is_leader(situation_));
+  value.role = role_of(local, ha::is_leader(situation_), situation_.settings.standby_cluster.has_value());
   value.version = patroni::kPatroniVersion;
   value.tags = config_.tags_json;
   value.holdfast = HOLDFAST_VERSION;

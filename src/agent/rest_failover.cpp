@@ -85,7 +85,8 @@ base::Task<RestAnswer> RestApi::await_outcome(patroni::AcceptedRequest accepted,
     const auto& view = contents->view;
     if (view.leader && view.leader->epoch > epoch) {
       const auto* leader = view.member(view.leader->name);
-      if (leader && leader->role == ha::MemberRole::primary)
+      if (leader &&
+          (leader->role == ha::MemberRole::primary || leader->role == ha::MemberRole::standby_leader))
         co_return patroni::request_done(accepted.action, accepted.request, view.leader->name);
     } else if (view.leader && (!view.failover || view.failover->mod_revision != written)) {
       co_return patroni::request_failed(accepted.action);

@@ -3,6 +3,7 @@
 #include <boost/json/value.hpp>
 
 #include "agent/rest_api.hpp"
+#include "ha/candidate.hpp"
 #include "patroni/health_checks.hpp"
 #include "patroni/metrics_text.hpp"
 
@@ -128,6 +129,7 @@ patroni::NodeStatus RestApi::node_status(const ha::Instance& instance) const {
   node.since_last_look = agent_.world().clock.now() - s.now;
   node.ttl = s.settings.ttl;
   if (contents.view.leader) node.epoch = contents.view.leader->epoch;
+  node.confirms_nothing_since = ha::confirms_nothing_since(s, instance);
   return node;
 }
 

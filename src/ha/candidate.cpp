@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <tuple>
 
 #include "ha/control.hpp"
 #include "ha/rules.hpp"
@@ -31,30 +32,70 @@ std::string obstacle(const Situation& s, const Member& member) {
 }  // namespace
 
 bool sync_set_binds(const Situation& s) {
-  return s.settings.synchronous_mode == SynchronousMode::on && s.cluster && s.cluster->sync &&
+  return s.settings.synchronous_mode != SynchronousMode::off && s.cluster && s.cluster->sync &&
          !s.cluster->sync->leader.empty();
+}
+
+bool quorum_decides(const Situation& s) {
+  return sync_set_binds(s) &&
+         (s.settings.synchronous_mode == SynchronousMode::quorum || s.cluster->sync->quorum > 0);
 }
 
 bool has_every_commit(const Situation& s, std::string_view name) {
   return !sync_set_binds(s) || s.cluster->sync->includes(name);
 }
 
+std::optional<Revision> confirms_nothing_since(const Situation& s, const Instance& instance) {
+  if (!quorum_decides(s) || s.cluster->leader || !instance.status || !instance.status->in_recovery)
+    return std::nullopt;
+  if (instance.upstream || instance.status->receiver_streaming) return std::nullopt;
+  return s.cluster->sync->mod_revision;
+}
+
+namespace {
+
+bool votes_for_us(const Situation& s, const MemberName& name, const PeerStatus& report) {
+  const auto& own = *s.local.instance.status;
+  if (!s.cluster->sync->includes(name) || !report.running || !report.in_recovery) return false;
+  if (std::tuple(report.timeline, report.position) > std::tuple(own.timeline, own.position)) return false;
+  const auto* member = s.cluster->member(name);
+  const bool is_patroni = member && member->holdfast.empty();
+  return is_patroni || report.confirms_nothing_since == s.cluster->sync->mod_revision;
+}
+
+}  // namespace
+
+Votes votes_for_us(const Situation& s) {
+  const auto& sync = *s.cluster->sync;
+  if (sync.leader == s.local.name) return {};  // it acknowledged nothing that it does not have
+  // One who is not in /sync has perhaps none of the commits: it needs one vote more.
+  Votes votes{.needed = sync.quorum + (sync.includes(s.local.name) ? 0 : 1)};
+  if (!s.peers) return votes;
+  for (const auto& [name, report] : *s.peers)
+    if (report && votes_for_us(s, name, *report)) ++votes.given;
+  return votes;
+}
+
 bool electable(const Situation& s, std::string_view name) {
   const auto* member = s.cluster ? s.cluster->member(name) : nullptr;
   const bool nofailover = name == s.local.name ? s.local.tags.nofailover && !runs_primary(s.local)
                                                : member && member->tags.nofailover;
-  return !nofailover && has_every_commit(s, name);
+  return !nofailover && (has_every_commit(s, name) || s.settings.synchronous_mode == SynchronousMode::quorum);
 }
 
 std::optional<MemberName> lossless_candidate(const Situation& s) {
   if (!sync_set_binds(s)) return std::nullopt;
+  std::optional<MemberName> candidate;
+  int healthy = 0;
   for (const auto& member : s.cluster->members) {
-    const bool healthy = member.state == MemberState::running && member.role == MemberRole::replica &&
-                         member.replication_state == "streaming" && !member.tags.nofailover;
-    if (member.name != s.local.name && s.cluster->sync->standbys.contains(member.name) && healthy)
-      return member.name;
+    if (member.name == s.local.name || !s.cluster->sync->standbys.contains(member.name)) continue;
+    if (member.state != MemberState::running || member.role != MemberRole::replica ||
+        member.replication_state != "streaming")
+      continue;
+    ++healthy;
+    if (!candidate && !member.tags.nofailover) candidate = member.name;
   }
-  return std::nullopt;
+  return healthy > s.cluster->sync->quorum ? candidate : std::nullopt;
 }
 
 std::vector<Member> peers_to_ask(const Situation& s) {

@@ -14,7 +14,24 @@ namespace holdfast::ha {
 // key, nothing was promised yet, and the rules of asynchronous replication hold.
 bool sync_set_binds(const Situation& situation);
 
+// With a quorum, not every member of /sync has every acknowledged commit, but among so many of them one does.
+// Whatever the mode is now: the last leader let commits be confirmed by a few.
+bool quorum_decides(const Situation& situation);
+
+// Has every acknowledged commit, or with a quorum may have.
 bool has_every_commit(const Situation& situation, std::string_view member);
+
+// This node sees no leader, and confirms no commit of a former one any more: the revision of /sync for which
+// this is promised (PeerStatus). Nothing: it may still confirm. `instance` as looked at last.
+std::optional<Revision> confirms_nothing_since(const Situation& situation, const Instance& instance);
+
+// The other members of /sync that are not ahead of this node and can not confirm any commit that it does not
+// have. A Patroni makes no promise; it counts as in Patroni, whose leaders end in time by themselves.
+struct Votes {
+  int given = 0;
+  int needed = 0;
+};
+Votes votes_for_us(const Situation& situation);
 
 // The tag nofailover keeps a standby from the leader key, not a primary from taking its own back.
 bool electable(const Situation& situation, std::string_view member);

@@ -82,6 +82,9 @@ struct PeerStatus {
   pg::Timeline timeline = 0;
   pg::Lsn position;  // newest WAL, received or replayed; of a primary, written
   bool dcs_reachable = true;
+  // A promise: the member saw no leader while /sync had this revision, has ended its WAL receiver, and will
+  // confirm no commit to anybody until it sees one. Absent from a Patroni.
+  std::optional<Revision> confirms_nothing_since;
 };
 
 struct LeaderKey {

@@ -16,7 +16,9 @@ struct Describe {
   std::string operator()(const ReleaseLeaderKey&) const { return "release_leader_key"; }
   std::string operator()(const PollPeers&) const { return "poll_peers"; }
   std::string operator()(const WriteSyncState& write) const {
-    return fmt::format("write_sync_state {} [{}]", write.state.leader, fmt::join(write.state.standbys, ","));
+    const auto quorum = write.state.quorum == 0 ? "" : fmt::format(" quorum {}", write.state.quorum);
+    return fmt::format("write_sync_state {} [{}]{}", write.state.leader, fmt::join(write.state.standbys, ","),
+                       quorum);
   }
   std::string operator()(const DeleteSyncState&) const { return "delete_sync_state"; }
   std::string operator()(const ClearFailoverRequest&) const { return "clear_failover_request"; }

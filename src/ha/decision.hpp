@@ -28,6 +28,8 @@ struct ReclaimLeaderKey {
 // Create the leader key, if there still is none and /sync is still as seen.
 struct AcquireLeaderKey {
   Revision sync_revision = 0;
+  // Written anew with the key when a quorum decides: votes that were given before count no more.
+  std::optional<SyncState> sync;
 };
 struct ReleaseLeaderKey {};
 struct PollPeers {};
@@ -135,6 +137,7 @@ struct Decision {
   Action action;
   std::string reason;
   std::string_view rule;  // id of the rule that answered
+  bool warning = false;   // people should know the reason
 };
 
 }  // namespace holdfast::ha

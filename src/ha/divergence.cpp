@@ -5,14 +5,20 @@
 
 namespace holdfast::ha {
 
-Comparison compare(const LocalWal& local, const UpstreamTimeline& upstream) {
+Comparison compare(const LocalWal& local, const UpstreamTimeline& upstream, bool standby_cluster) {
   Comparison result{.leader = upstream.name};
   const auto verdict = [&](Divergence divergence, std::string reason) {
     result.verdict = divergence;
     result.reason = std::move(reason);
     return result;
   };
-  if (upstream.in_recovery)
+  if (upstream.in_recovery && standby_cluster) {
+    if (local.timeline == upstream.timeline)
+      return verdict(Divergence::none, fmt::format("same timeline {} as {}", local.timeline, upstream.name));
+    if (local.timeline > upstream.timeline)
+      return verdict(Divergence::unknown,
+                     fmt::format("{} has not reached our timeline {} yet", upstream.name, local.timeline));
+  } else if (upstream.in_recovery)
     return verdict(Divergence::unknown, fmt::format("{} is not a primary yet", upstream.name));
   if (local.timeline == upstream.timeline) {
     if (local.end > upstream.position)

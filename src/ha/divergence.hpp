@@ -27,6 +27,7 @@ struct LocalWal {
   pg::Lsn end;
 };
 
-Comparison compare(const LocalWal& local, const UpstreamTimeline& upstream);
+// The leader of a standby cluster is no primary, and all its members hold copies of the same WAL.
+Comparison compare(const LocalWal& local, const UpstreamTimeline& upstream, bool standby_cluster = false);
 
 }  // namespace holdfast::ha

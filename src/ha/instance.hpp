@@ -109,6 +109,7 @@ struct Upstream {
   MemberName name;
   std::string
       conn_url;  // the member's, postgres://host:port/database; credentials come from the configuration
+  std::optional<std::string> slot;  // absent: the one with this node's name; empty: none
 
   bool operator==(const Upstream&) const = default;
 };

@@ -27,6 +27,18 @@ void fold_right(Situation& s) {
     s.local.right_until.reset();
 }
 
+// While WAL still comes, somebody writes it.
+void fold_wal(Memory& memory, const ServerStatus& status, base::Instant now) {
+  if (!status.in_recovery) {
+    memory.wal_moved_at.reset();
+    memory.wal_seen.reset();
+    return;
+  }
+  if (memory.wal_seen && status.position > *memory.wal_seen && status.receiver_streaming)
+    memory.wal_moved_at = now;
+  memory.wal_seen = status.position;
+}
+
 void fold_last_leader(Situation& s) {
   if (!s.cluster || !s.cluster->leader) return;
   const auto* leader = s.cluster->member(s.cluster->leader->name);
@@ -59,6 +71,7 @@ void fold_observation(Situation& s) {
   if (s.cluster) fold_since(memory.leaderless_since, !s.cluster->leader, s.now);
   if (status) {
     fold_since(memory.not_streaming_since, status->in_recovery && !status->receiver_streaming, s.now);
+    fold_wal(memory, *status, s.now);
     observe_sync_names(memory.sync_barrier, *status, s.now);
   } else {
     memory.sync_barrier.reset();

@@ -48,7 +48,7 @@ std::span<const Rule> rules() {
 Decision decide(const Situation& situation, std::span<const Rule> table) {
   for (const auto& rule : table)
     if (auto proposal = rule.applies(situation))
-      return {std::move(proposal->action), std::move(proposal->reason), rule.id};
+      return {std::move(proposal->action), std::move(proposal->reason), rule.id, proposal->warning};
   return {Wait{next_look(situation)}, "no rule applies", "none"};
 }
 
@@ -91,7 +91,7 @@ std::optional<Upstream> leader_upstream(const Situation& s) {
   if (!s.cluster || !s.cluster->leader || is_leader(s)) return std::nullopt;
   const auto* leader = s.cluster->member(s.cluster->leader->name);
   if (!leader || leader->conn_url.empty()) return std::nullopt;
-  return Upstream{leader->name, leader->conn_url};
+  return Upstream{.name = leader->name, .conn_url = leader->conn_url};
 }
 
 base::Instant next_look(const Situation& s) {

@@ -14,7 +14,8 @@ namespace holdfast::ha {
 // What a rule says when it applies.
 struct Proposal {
   Action action;
-  std::string reason;  // carries the numbers
+  std::string reason;    // carries the numbers
+  bool warning = false;  // people should know it
 };
 
 struct Rule {

@@ -38,6 +38,14 @@ bool may_lead(const Situation& situation);  // and our right to run a primary by
 // The leader as an upstream; absent when there is none, it is us, or its member key is missing.
 std::optional<Upstream> leader_upstream(const Situation& situation);
 
+// Whom this node is to stream from: as leader of a standby cluster from the other cluster, otherwise from the
+// member that its tag replicatefrom names, while that runs, or from the leader. Absent: from nobody, all WAL
+// comes from the archive; or there is nobody.
+std::optional<Upstream> wanted_upstream(const Situation& situation);
+
+// The cluster that a standby cluster copies; absent: it is none, or has only an archive.
+std::optional<Upstream> remote_upstream(const Settings& settings);
+
 // When this node looks again without being woken.
 base::Instant next_look(const Situation& situation);
 

@@ -56,6 +56,26 @@ Verdict take_initialize_key(const Situation& s) {
   return Proposal{TakeInitializeKey{}, "no cluster in etcd and no data here"};
 }
 
+// The data of a standby cluster begin as a copy of the other cluster's.
+Verdict clone_remote(const Situation& s) {
+  if (!s.cluster || !replaceable(s.local.instance) || !we_hold_initialize(s) || !s.settings.standby_cluster)
+    return std::nullopt;
+  if (const auto until = backing_off(s, JobKind::clone))
+    return Proposal{Wait{std::min(*until, next_look(s))}, "the clone failed; trying again soon"};
+  const auto remote = remote_upstream(s.settings);
+  if (!remote) return Proposal{Wait{next_look(s)}, "the standby cluster names no host to copy from"};
+  return Proposal{Clone{*remote}, fmt::format("a standby cluster of {}", remote->conn_url)};
+}
+
+Verdict announce_standby_cluster(const Situation& s) {
+  const auto& instance = s.local.instance;
+  if (!s.cluster || instance.data != DataDirectory::valid || !instance.control || !we_hold_initialize(s) ||
+      !s.settings.standby_cluster || !s.local.lease)
+    return std::nullopt;
+  return Proposal{AnnounceBootstrap{instance.control->system_id},
+                  "the copy of the other cluster is complete"};
+}
+
 Verdict back_off(const Situation& s) {
   if (!s.cluster || !replaceable(s.local.instance) || !we_hold_initialize(s)) return std::nullopt;
   const auto until = backing_off(s, JobKind::bootstrap);
@@ -139,9 +159,11 @@ Verdict adopt(const Situation& s) {
   const auto& instance = s.local.instance;
   if (!s.cluster || s.cluster->initialize || instance.data != DataDirectory::valid || !instance.control)
     return std::nullopt;
-  if (instance.status ? instance.status->in_recovery : instance.standby_signal) return std::nullopt;
+  const bool standby = instance.status ? instance.status->in_recovery : instance.standby_signal;
+  if (standby && !s.settings.standby_cluster) return std::nullopt;
   return Proposal{AdoptCluster{instance.control->system_id},
-                  "etcd knows no cluster, and here is the primary of one"};
+                  s.settings.standby_cluster ? "etcd does not know this standby cluster yet"
+                                             : "etcd knows no cluster, and here is the primary of one"};
 }
 
 Verdict wait_for_adoption(const Situation& s) {
@@ -159,6 +181,9 @@ constexpr Rule kRules[] = {
     {"bootstrap.release_without_data", "Give the leader key away when the data is gone.",
      release_without_data},
     {"bootstrap.take_initialize_key", "Claim the right to make a new cluster.", take_initialize_key},
+    {"bootstrap.clone_remote", "A standby cluster begins as a copy of the other cluster.", clone_remote},
+    {"bootstrap.announce_standby_cluster", "Then write initialize, config and leader key at once.",
+     announce_standby_cluster},
     {"bootstrap.back_off", "Pause after a failed bootstrap.", back_off},
     {"bootstrap.run", "initdb, first start, users.", run},
     {"bootstrap.clone_back_off", "Pause after a failed clone.", clone_back_off},

@@ -6,7 +6,6 @@
 #include "ha/rules.hpp"
 #include "ha/slot_rules.hpp"
 #include "ha/sync_plan.hpp"
-#include "pg/synchronous_standby_names.hpp"
 
 namespace holdfast::ha {
 namespace {
@@ -45,16 +44,19 @@ Verdict refused_promotion(const Situation& s) {
   return Proposal{ReleaseLeaderKey{}, fmt::format("before the promotion: {}", failure->error.message)};
 }
 
-// Whoever it names besides this leader must confirm every commit. Before the promotion nobody does, not even
-// those of an earlier leadership of ours.
+// Whoever it names besides this leader must confirm commits. Before the promotion nobody does, not even those
+// of an earlier leadership of ours; unless commits will wait for them (inherited_sync_state).
 Verdict claim_sync_state(const Situation& s) {
   if (!leads(s) || s.settings.synchronous_mode == SynchronousMode::off || !s.local.instance.status)
     return std::nullopt;
   const auto& sync = s.cluster->sync;
   const bool ours = sync && sync->leader == s.local.name;
-  if (ours && (leads_primary(s) || sync->standbys.empty())) return std::nullopt;
+  if (ours && leads_primary(s)) return std::nullopt;
+  SyncState claim{.leader = s.local.name, .mod_revision = sync ? sync->mod_revision : 0};
+  if (leads_standby(s)) claim = inherited_sync_state(s);
+  if (ours && claim.standbys == sync->standbys && claim.quorum == sync->quorum) return std::nullopt;
   return Proposal{
-      WriteSyncState{{.leader = s.local.name, .mod_revision = sync ? sync->mod_revision : 0}},
+      WriteSyncState{claim},
       ours ? fmt::format("until the promotion [{}] confirm nothing", fmt::join(sync->standbys, ","))
            : fmt::format("the synchronous set is still {}'s",
                          sync && !sync->leader.empty() ? sync->leader : "nobody")};
@@ -63,25 +65,46 @@ Verdict claim_sync_state(const Situation& s) {
 // The names a former primary left behind would make the new one wait for standbys that are not in /sync.
 Verdict reset_sync_names(const Situation& s) {
   if (!leads_standby(s)) return std::nullopt;
-  const std::string wanted(s.settings.synchronous_mode == SynchronousMode::on &&
-                                   s.settings.synchronous_mode_strict
-                               ? kStrictPlaceholder
-                               : std::string_view());
+  const auto wanted = names_before_promotion(s);
   if (s.local.instance.status->synchronous_standby_names == wanted) return std::nullopt;
-  return Proposal{SetSyncNames{wanted}, "before the promotion, nobody confirms commits yet"};
+  return Proposal{SetSyncNames{wanted}, wanted.empty()
+                                            ? "before the promotion, nobody confirms commits yet"
+                                            : "commits of the new primary wait for those who were electable"};
 }
 
 Verdict promote(const Situation& s) {
-  if (!leads_standby(s)) return std::nullopt;
+  if (!leads_standby(s) || s.settings.standby_cluster) return std::nullopt;
   return Proposal{Promote{},
                   fmt::format("we hold the leader key since revision {}", s.cluster->leader->epoch)};
+}
+
+// Leading a standby cluster
+// -----------------------------------------------------------------------------------
+
+// A clean stop: the other cluster, or its archive, has everything, and goes on from there.
+Verdict become_standby_leader(const Situation& s) {
+  if (!leads_primary(s) || !s.settings.standby_cluster) return std::nullopt;
+  return Proposal{StopPostgres{.checkpoint_first = true}, "this cluster is to be a standby of another"};
+}
+
+Verdict follow_remote(const Situation& s) {
+  if (!leads_standby(s) || !s.settings.standby_cluster) return std::nullopt;
+  auto wanted = wanted_upstream(s);
+  if (s.local.instance.upstream == wanted) return std::nullopt;
+  auto why = wanted ? fmt::format("the leader of this standby cluster streams from {}", wanted->conn_url)
+                    : std::string("this standby cluster takes all WAL from the archive");
+  return Proposal{Follow{std::move(wanted)}, std::move(why)};
 }
 
 // Giving it up by request
 // -------------------------------------------------------------------------------------
 
+bool leads_somehow(const Situation& s) {
+  return leads_primary(s) || (s.settings.standby_cluster && leads_standby(s));
+}
+
 Verdict clear_failover_request(const Situation& s) {
-  if (!leads_primary(s) || !s.cluster->failover) return std::nullopt;
+  if (!leads_somehow(s) || !s.cluster->failover) return std::nullopt;
   const auto& request = *s.cluster->failover;
   const bool other_leaders = request.leader && *request.leader != s.local.name;
   if (request.scheduled_at && !other_leaders) {
@@ -97,9 +120,11 @@ Verdict clear_failover_request(const Situation& s) {
 }
 
 Verdict hand_over(const Situation& s) {
-  if (!leads_primary(s) || !asks_us_to_step_down(s)) return std::nullopt;
+  if (!leads_somehow(s) || !asks_us_to_step_down(s)) return std::nullopt;
   const auto check = check_switchover(s, *s.cluster->failover);
   if (!check.possible) return std::nullopt;
+  // A standby has nothing to end before another follows the other cluster in its place.
+  if (leads_standby(s)) return Proposal{ReleaseLeaderKey{}, fmt::format("switchover {}", check.reason)};
   return Proposal{StopPostgres{.checkpoint_first = true}, fmt::format("switchover {}", check.reason)};
 }
 
@@ -110,9 +135,10 @@ std::optional<PlannedStep> sync_step(const Situation& s) {
   return leads_primary(s) ? plan_sync(s) : std::nullopt;
 }
 
-SyncState own_sync_state(const Situation& s, std::set<MemberName> standbys) {
+SyncState own_sync_state(const Situation& s, Electorate electorate) {
   return {.leader = s.local.name,
-          .standbys = std::move(standbys),
+          .standbys = std::move(electorate.standbys),
+          .quorum = electorate.quorum,
           .mod_revision = s.cluster->sync ? s.cluster->sync->mod_revision : 0};
 }
 
@@ -120,21 +146,21 @@ Verdict narrow_sync_state(const Situation& s) {
   auto planned = sync_step(s);
   const auto* narrow = planned ? std::get_if<NarrowState>(&planned->step) : nullptr;
   if (!narrow) return std::nullopt;
-  return Proposal{WriteSyncState{own_sync_state(s, narrow->standbys)}, planned->reason};
+  return Proposal{WriteSyncState{own_sync_state(s, narrow->electorate)}, planned->reason};
 }
 
 Verdict set_sync_names(const Situation& s) {
   auto planned = sync_step(s);
   const auto* names = planned ? std::get_if<SetNames>(&planned->step) : nullptr;
   if (!names) return std::nullopt;
-  return Proposal{SetSyncNames{names->names}, planned->reason};
+  return Proposal{SetSyncNames{names->names}, planned->reason, planned->warning};
 }
 
 Verdict widen_sync_state(const Situation& s) {
   auto planned = sync_step(s);
   const auto* widen = planned ? std::get_if<WidenState>(&planned->step) : nullptr;
   if (!widen) return std::nullopt;
-  return Proposal{WriteSyncState{own_sync_state(s, widen->standbys)}, planned->reason};
+  return Proposal{WriteSyncState{own_sync_state(s, widen->electorate)}, planned->reason};
 }
 
 Verdict drop_sync_state(const Situation& s) {
@@ -151,18 +177,18 @@ Verdict record_history(const Situation& s) {
   return Proposal{WriteHistory{}, fmt::format("timeline {} is new", timeline)};
 }
 
-// A standby that is named but not electable yet is catching up: it may be redundancy within milliseconds.
-bool awaits_standby(const Situation& s) {
-  if (!leads_primary(s) || !s.cluster->sync) return false;
-  auto named = pg::standbys_named(s.local.instance.status->synchronous_standby_names);
-  named.erase(std::string(kStrictPlaceholder));
-  return named != s.cluster->sync->standbys;
+Verdict wait_for_standby(const Situation& s) {
+  if (!leads_primary(s)) return std::nullopt;
+  auto why = strict_wait(s);
+  if (!why) return std::nullopt;
+  return Proposal{Wait{next_look(s)}, std::move(*why), true};
 }
 
 Verdict wait(const Situation& s) {
   if (!is_leader(s)) return std::nullopt;
-  const auto until =
-      awaits_standby(s) ? std::min<base::Instant>(next_look(s), s.now + kCatchUpLook) : next_look(s);
+  const auto until = leads_primary(s) && awaits_confirmation(s)
+                         ? std::min<base::Instant>(next_look(s), s.now + kCatchUpLook)
+                         : next_look(s);
   return Proposal{Wait{until}, s.local.instance.status ? "leading" : "PostgreSQL does not answer"};
 }
 
@@ -173,21 +199,28 @@ constexpr Rule kRules[] = {
      "Stop PostgreSQL when its promotion failed; the key follows when it has stopped.", give_up_promotion},
     {"leader.claim_sync_state", "Before promoting or accepting writes, /sync must be this leader's.",
      claim_sync_state},
-    {"leader.reset_sync_names", "Before promoting, forget whom commits waited for.", reset_sync_names},
+    {"leader.reset_sync_names",
+     "Before promoting, forget whom commits waited for; or wait for all electable.", reset_sync_names},
     {"leader.promote", "Promote.", promote},
+    {"leader.become_standby_leader", "Stop being primary when the cluster is to be a standby of another.",
+     become_standby_leader},
+    {"leader.follow_remote", "In a standby cluster, stream from the other cluster.", follow_remote},
     {"leader.clear_failover_request", "Remove a request that is done or cannot be carried out.",
      clear_failover_request},
     {"leader.hand_over", "Stop PostgreSQL cleanly for a switchover; the key follows when it has stopped.",
      hand_over},
-    {"leader.narrow_sync_state", "A standby that will no longer confirm commits stops being electable.",
+    {"leader.narrow_sync_state",
+     "Before fewer confirm commits, more is demanded of candidates, or fewer are electable.",
      narrow_sync_state},
     {"leader.set_sync_names", "Say who must confirm commits.", set_sync_names},
-    {"leader.widen_sync_state", "A standby that has confirmed everything becomes electable.",
+    {"leader.widen_sync_state", "Standbys that have confirmed everything become electable.",
      widen_sync_state},
     {"leader.drop_sync_state", "Remove /sync when synchronous mode is off.", drop_sync_state},
     {"leader.sync_slots",
      "Keep a slot for each other member, and the permanent ones; drop what nobody wants.", sync_leader_slots},
     {"leader.record_history", "Write the new timeline into /history.", record_history},
+    {"leader.wait_for_standby", "Strict mode: commits wait, for no standby is there to confirm them.",
+     wait_for_standby},
     {"leader.wait", "All is well.", wait},
 };
 

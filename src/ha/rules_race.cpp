@@ -35,6 +35,47 @@ Verdict no_lease(const Situation& s) {
 
 bool standby_races(const Situation& s) { return no_leader(s) && !runs_primary(s.local); }
 
+// The leader's agent or etcd may have trouble while its PostgreSQL goes on; an operator may prefer to wait a
+// while as long as WAL comes. https://patroni.readthedocs.io/en/latest/dynamic_configuration.html
+Verdict wal_still_comes(const Situation& s) {
+  const auto& memory = s.local.memory;
+  const auto backoff = s.settings.primary_race_backoff;
+  if (!standby_races(s) || backoff <= base::Duration::zero() || !memory.leaderless_since ||
+      !s.local.instance.status)
+    return std::nullopt;
+  if (s.settings.standby_cluster || (s.cluster->failover && s.cluster->failover->candidate))
+    return std::nullopt;
+  const auto left = *memory.leaderless_since + backoff - s.now;
+  const bool moves = s.local.instance.status->receiver_streaming && memory.wal_moved_at &&
+                     s.now < *memory.wal_moved_at + s.settings.loop_wait;
+  // The key may have gone just after the last look: one loop shows whether WAL comes.
+  const bool first_loop =
+      left > backoff - s.settings.loop_wait && s.local.instance.status->receiver_streaming;
+  if (left <= base::Duration::zero() || (!moves && !first_loop)) return std::nullopt;
+  return keep_waiting(
+      s,
+      fmt::format("My ({}) wal position moved since last heart beat loop, {:.0f} seconds until leader race",
+                  s.local.name, std::chrono::duration<double>(left).count()));
+}
+
+// The former leader may still run, cut off from etcd or with its agent dead. With a quorum it could go on
+// acknowledging commits with the help of a standby that is not elected: so each stops helping before it
+// votes.
+Verdict stop_confirming(const Situation& s) {
+  const auto& instance = s.local.instance;
+  if (!standby_races(s) || !instance.status || !quorum_decides(s)) return std::nullopt;
+  if (!instance.upstream && !instance.status->receiver_streaming) return std::nullopt;
+  return Proposal{Follow{},
+                  fmt::format("no leader; commits of {} are confirmed no more", s.cluster->sync->leader)};
+}
+
+Proposal acquire(const Situation& s, std::string reason) {
+  const auto& sync = s.cluster->sync;
+  AcquireLeaderKey take{.sync_revision = sync ? sync->mod_revision : 0};
+  if (quorum_decides(s)) take.sync = *sync;
+  return {std::move(take), std::move(reason)};
+}
+
 // For those who must leave the key to another. A standby waits; a primary must not go on without the key.
 Proposal give_way(const Situation& s, std::string reason, base::Duration at_most = 1s) {
   if (runs_primary(s.local)) return {StopPostgres{.immediate = true}, std::move(reason)};
@@ -51,7 +92,7 @@ Verdict not_electable(const Situation& s) {
   if (!no_leader(s) || electable(s, s.local.name)) return std::nullopt;
   return keep_waiting(s,
                       s.local.tags.nofailover
-                          ? "tagged nofailover"
+                          ? "following a different leader because I am not allowed to promote"
                           : fmt::format("only {} or its synchronous standbys have every acknowledged commit",
                                         sync_set_binds(s) ? s.cluster->sync->leader : "the leader"));
 }
@@ -66,9 +107,8 @@ Verdict take_back(const Situation& s) {
   const auto& right = s.local.right_until;
   if (!no_leader(s) || !runs_primary(s.local) || !right || s.now >= *right || behind_history(s))
     return std::nullopt;
-  return Proposal{
-      AcquireLeaderKey{s.cluster->sync ? s.cluster->sync->mod_revision : 0},
-      fmt::format("the leader key is gone, {} before our right ends", base::to_string(*right - s.now))};
+  return acquire(
+      s, fmt::format("the leader key is gone, {} before our right ends", base::to_string(*right - s.now)));
 }
 
 Verdict poll_peers(const Situation& s) {
@@ -125,12 +165,17 @@ Verdict peer_is_ahead(const Situation& s) {
     return give_way(s,
                     report->timeline > own.timeline
                         ? fmt::format("{} is on the newer timeline {}", name, report->timeline)
-                        : fmt::format("{} is ahead by {} ({} > {})", name,
+                        : fmt::format("Wal position of {} is ahead of my wal position by {} ({} > {})", name,
                                       pg::bytes_text(lag_bytes(report->position, own.position)),
                                       to_string(report->position), to_string(own.position)),
                     200ms);
   }
   return std::nullopt;
+}
+
+MemberName former_leader(const Situation& s) {
+  if (sync_set_binds(s)) return s.cluster->sync->leader;
+  return s.local.memory.last_leader ? s.local.memory.last_leader->name : MemberName();
 }
 
 Verdict prefer_higher_priority(const Situation& s) {
@@ -140,10 +185,13 @@ Verdict prefer_higher_priority(const Situation& s) {
     const auto* member = s.cluster->member(name);
     if (!report || !report->running || !report->dcs_reachable || !member || !electable(s, name)) continue;
     if (member->tags.failover_priority <= s.local.tags.failover_priority) continue;
+    if (name == former_leader(s)) continue;                               // it has just gone
+    if (quorum_decides(s) && !s.cluster->sync->includes(name)) continue;  // it may not get the votes
     if (std::tuple(report->timeline, report->position) != std::tuple(own.timeline, own.position)) continue;
     return keep_waiting(s,
-                        fmt::format("{} has the same WAL and failover_priority {} (ours: {})", name,
-                                    member->tags.failover_priority, s.local.tags.failover_priority),
+                        fmt::format("{} has equally tolerable WAL position and priority {}, while this node "
+                                    "has priority {}",
+                                    name, member->tags.failover_priority, s.local.tags.failover_priority),
                         100ms);
   }
   return std::nullopt;
@@ -166,16 +214,27 @@ Verdict older_timeline(const Situation& s) {
                                  s.local.instance.status->timeline, s.cluster->history.back() + 1));
 }
 
+// Among so many members of /sync one has every acknowledged commit; and none of them is ahead of us.
+Verdict too_few_votes(const Situation& s) {
+  if (!no_leader(s) || !quorum_decides(s)) return std::nullopt;
+  const auto votes = votes_for_us(s);
+  if (votes.given >= votes.needed) return std::nullopt;
+  return give_way(s, fmt::format("{} of {} needed votes", votes.given, votes.needed), 100ms);
+}
+
 Verdict acquire_key(const Situation& s) {
   if (!no_leader(s)) return std::nullopt;
   const auto& own = *s.local.instance.status;
-  return Proposal{AcquireLeaderKey{s.cluster->sync ? s.cluster->sync->mod_revision : 0},
-                  fmt::format("{} at {} on timeline {}", own.in_recovery ? "standby" : "primary",
-                              to_string(own.position), own.timeline)};
+  return acquire(s, fmt::format("{} at {} on timeline {}", own.in_recovery ? "standby" : "primary",
+                                to_string(own.position), own.timeline));
 }
 
 constexpr Rule kRules[] = {
     {"race.no_answer", "Wait for our PostgreSQL.", no_answer},
+    {"race.wal_still_comes", "While WAL comes from the former leader, wait for primary_race_backoff.",
+     wal_still_comes},
+    {"race.stop_confirming", "With a quorum, stop confirming the commits of the former leader.",
+     stop_confirming},
     {"race.no_lease", "Wait for a lease.", no_lease},
     {"race.promotion_failed", "After a failed promotion, leave the key to others for a while.",
      promotion_failed},
@@ -191,6 +250,7 @@ constexpr Rule kRules[] = {
      prefer_higher_priority},
     {"race.too_far_behind", "Asynchronous: do not lose more than maximum_lag_on_failover.", too_far_behind},
     {"race.older_timeline", "Asynchronous: do not lead from before the last failover.", older_timeline},
+    {"race.too_few_votes", "With a quorum, wait until enough others are not ahead of us.", too_few_votes},
     {"race.acquire_key", "Take the leader key.", acquire_key},
 };
 

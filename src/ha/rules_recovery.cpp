@@ -80,6 +80,9 @@ Verdict back_off(const Situation& s) {
 
 Verdict start_as_leader(const Situation& s) {
   if (!stopped_with_data(s) || !may_lead(s)) return std::nullopt;
+  if (s.settings.standby_cluster)
+    return Proposal{StartPostgres{.standby = true, .upstream = wanted_upstream(s)},
+                    "we hold the leader key of a standby cluster"};
   return Proposal{StartPostgres{.standby = !was_primary(s)},
                   was_primary(s) ? "we hold the leader key" : "we hold the leader key and shall be promoted"};
 }
@@ -106,7 +109,7 @@ Verdict let_candidate_lead(const Situation& s) {
 
 Verdict start_to_race(const Situation& s) {
   if (!stopped_with_data(s) || !s.cluster || s.cluster->leader) return std::nullopt;
-  return Proposal{StartPostgres{.standby = true},
+  return Proposal{StartPostgres{.standby = true, .upstream = wanted_upstream(s)},
                   "there is no leader; as standby we can take part in the race"};
 }
 
@@ -138,7 +141,7 @@ Verdict start_standby(const Situation& s) {
   if (!stopped_with_data(s)) return std::nullopt;
   const auto* known = comparison_with_leader(s);
   if (!known || known->verdict != Divergence::none) return std::nullopt;
-  return Proposal{StartPostgres{.standby = true, .upstream = leader_upstream(s)}, known->reason};
+  return Proposal{StartPostgres{.standby = true, .upstream = wanted_upstream(s)}, known->reason};
 }
 
 Verdict rewind(const Situation& s) {

@@ -23,10 +23,15 @@ Verdict no_answer(const Situation& s) {
 }
 
 Verdict follow(const Situation& s) {
-  const auto leader = leader_upstream(s);
-  if (!follows_another(s) || s.local.instance.upstream == leader) return std::nullopt;
-  return Proposal{Follow{leader},
-                  fmt::format("{} leads since revision {}", leader->name, s.cluster->leader->epoch)};
+  if (!follows_another(s)) return std::nullopt;
+  auto wanted = wanted_upstream(s);
+  if (s.local.instance.upstream == wanted) return std::nullopt;
+  const auto& leader = *s.cluster->leader;
+  if (!wanted) return Proposal{Follow{}, "tagged nostream: all WAL comes from the archive"};
+  auto why = wanted->name == leader.name
+                 ? fmt::format("{} leads since revision {}", leader.name, leader.epoch)
+                 : fmt::format("tagged replicatefrom {}; {} leads", wanted->name, leader.name);
+  return Proposal{Follow{std::move(wanted)}, std::move(why)};
 }
 
 const Comparison* comparison_with_leader(const Situation& s) {
@@ -38,6 +43,7 @@ const Comparison* comparison_with_leader(const Situation& s) {
 }
 
 bool silent(const Situation& s) {
+  if (s.local.tags.nostream) return false;
   const auto& since = s.local.memory.not_streaming_since;
   return since && s.now >= *since + kReconnectTime;
 }
@@ -69,16 +75,20 @@ Verdict clear_sync_names(const Situation& s) {
 
 Verdict wait(const Situation& s) {
   const bool streaming = s.local.instance.status && s.local.instance.status->receiver_streaming;
-  return Proposal{Wait{streaming ? next_look(s) : std::min(next_look(s), s.now + 1s)},
-                  !s.cluster           ? "etcd cannot be reached"
-                  : !s.cluster->leader ? "there is no leader"
-                  : streaming          ? fmt::format("streaming from {}", s.cluster->leader->name)
-                                       : fmt::format("waiting to stream from {}", s.cluster->leader->name)};
+  const bool content = streaming || s.local.tags.nostream;
+  const auto& upstream = s.local.instance.upstream;
+  return Proposal{Wait{content ? next_look(s) : std::min(next_look(s), s.now + 1s)},
+                  !s.cluster              ? "etcd cannot be reached"
+                  : !s.cluster->leader    ? "there is no leader"
+                  : s.local.tags.nostream ? "recovering from the archive"
+                  : streaming && upstream ? fmt::format("streaming from {}", upstream->name)
+                  : upstream              ? fmt::format("waiting to stream from {}", upstream->name)
+                                          : fmt::format("waiting for {}", s.cluster->leader->name)};
 }
 
 constexpr Rule kRules[] = {
     {"replica.no_answer", "Wait for our PostgreSQL.", no_answer},
-    {"replica.follow", "Stream from the leader.", follow},
+    {"replica.follow", "Stream from the leader, or from whom a tag says.", follow},
     {"replica.diverged", "Stop a standby that holds WAL the leader does not have.", diverged},
     {"replica.compare_timelines", "Not streaming: find out whether the leader has all our WAL.",
      compare_timelines},

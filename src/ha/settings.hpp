@@ -13,7 +13,22 @@
 
 namespace holdfast::ha {
 
-enum class SynchronousMode { off, on };
+// on: each of the synchronous standbys confirms every commit. quorum: any synchronous_node_count of them.
+enum class SynchronousMode { off, on, quorum };
+
+// How far a standby must be with a commit to confirm it; by which of its positions its lag is measured.
+enum class SynchronousCommit { flush, remote_write, remote_apply };
+
+// This cluster is a copy of another: its leader stays a standby, and streams from there.
+// https://patroni.readthedocs.io/en/latest/standby_cluster.html
+struct StandbyCluster {
+  std::string host;  // empty: all WAL comes from the archive
+  int port = 5432;
+  std::string primary_slot_name;  // there; empty: none
+  std::vector<std::string> create_replica_methods;
+
+  bool operator==(const StandbyCluster&) const = default;
+};
 
 // A slot that a person wants to exist whoever leads; its name is the key.
 struct PermanentSlot {
@@ -39,12 +54,12 @@ struct Settings {
   std::uint64_t maximum_lag_on_failover = 1 << 20;       // bytes; asynchronous clusters only
   std::optional<std::uint64_t> maximum_lag_on_syncnode;  // bytes; absent: any lag is tolerated
   SynchronousMode synchronous_mode = SynchronousMode::off;
+  SynchronousCommit synchronous_commit = SynchronousCommit::flush;
   bool synchronous_mode_strict = false;
   int synchronous_node_count = 1;
   bool failsafe_mode = false;
   bool use_pg_rewind = true;
   bool use_slots = true;
-  bool standby_cluster = false;  // this cluster's leader is itself a standby, of another cluster
   // What cannot be rewound is thrown away before it is copied anew; otherwise it is kept beside.
   bool remove_data_directory_on_rewind_failure = false;
   bool remove_data_directory_on_diverged_timelines = false;
@@ -58,6 +73,7 @@ struct Settings {
   std::vector<SlotMatcher> ignore_slots;
   bool slots_understood =
       true;  // false: some of the two was left out, so nobody knows which slots are unwanted
+  std::optional<StandbyCluster> standby_cluster;
   int max_timelines_history = 0;  // entries kept in /history; 0: all
 };
 

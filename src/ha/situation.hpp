@@ -81,6 +81,9 @@ struct Memory {
   std::optional<SyncBarrier> sync_barrier;
   std::optional<base::Instant> leaderless_since;
   std::optional<base::Instant> not_streaming_since;
+  // When a standby was last seen to have received more WAL than at the look before, and how much.
+  std::optional<base::Instant> wal_moved_at;
+  std::optional<pg::Lsn> wal_seen;
   // The last attempt to get or renew the lease; absent when it got a good answer.
   std::optional<base::Instant> lease_failed_at;
   std::optional<Revision> initialize_key;  // its create revision, while we hold it for our bootstrap

@@ -1,8 +1,9 @@
-// Keeping /sync (who may be promoted) and synchronous_standby_names (who must confirm a commit) in step.
+// Keeping /sync (who may be elected) and synchronous_standby_names (who must confirm a commit) in step.
 //
-// At every moment each electable standby must have every acknowledged commit, so: a standby must confirm all
-// commits BEFORE it becomes electable, and stop being electable BEFORE commits stop waiting for it. One step
-// at a time; each step is checked against what etcd and PostgreSQL really say before the next.
+// At every moment whoever may be elected must have every acknowledged commit, so: commits must be confirmed
+// by more BEFORE /sync demands less of a candidate, and /sync must demand more BEFORE commits are confirmed
+// by fewer. One step at a time; each is checked against what etcd and PostgreSQL really say before the next.
+// What is safe is counted in sync_quorum.hpp.
 #pragma once
 
 #include <optional>
@@ -10,20 +11,23 @@
 #include <variant>
 
 #include "ha/situation.hpp"
+#include "ha/sync_quorum.hpp"
 
 namespace holdfast::ha {
 
 // What synchronous_standby_names is set to when commits must wait although nobody can confirm them.
 inline constexpr std::string_view kStrictPlaceholder = "__patroni_strict_sync_replica_placeholder__";
 
+// /sync demands more of candidates, or names fewer: to be done before commits are confirmed by others.
 struct NarrowState {
-  std::set<MemberName> standbys;
+  Electorate electorate;
 };
 struct SetNames {
   std::string names;
 };
+// The standbys have confirmed what they had to, so /sync follows.
 struct WidenState {
-  std::set<MemberName> standbys;
+  Electorate electorate;
 };
 struct DropState {};
 using SyncStep = std::variant<NarrowState, SetNames, WidenState, DropState>;
@@ -31,11 +35,25 @@ using SyncStep = std::variant<NarrowState, SetNames, WidenState, DropState>;
 struct PlannedStep {
   SyncStep step;
   std::string reason;
+  bool warning = false;  // commits will wait: people should know
 };
 
 // For a leader whose server is a primary that answers. Nothing: all is as it should be, or a standby is
 // awaited.
 std::optional<PlannedStep> plan_sync(const Situation& situation);
+
+// A standby is named that is not, or not fully, electable yet: it may be so within milliseconds.
+bool awaits_confirmation(const Situation& situation);
+
+// In strict mode no standby is there to confirm, and commits wait for those that last could; the text for
+// people.
+std::optional<std::string> strict_wait(const Situation& situation);
+
+// The /sync of a standby that holds the leader key and is about to be promoted, and the names that go with
+// it. Quorum and strict mode let commits go on waiting for those who were electable, the former leader now
+// among them: it has whatever it acknowledged. Otherwise everything begins anew with nobody.
+SyncState inherited_sync_state(const Situation& situation);
+std::string names_before_promotion(const Situation& situation);
 
 // Folds one observation into the barrier (see SyncBarrier).
 void observe_sync_names(std::optional<SyncBarrier>& barrier, const ServerStatus& status, base::Instant now);

@@ -125,16 +125,14 @@ void keep_timing_rule(ha::Settings& settings, std::vector<std::string>& problems
       base::to_string(settings.loop_wait), base::to_string(settings.retry_timeout)));
 }
 
-void read_synchronous_mode(SettingsReader& read, ha::Settings& settings, std::vector<std::string>& problems) {
+void read_synchronous_mode(SettingsReader& read, ha::Settings& settings) {
   const auto* value = read.present("synchronous_mode");
   if (!value) return;
   const auto text = scalar_text(*value);
   if (const auto on = boolean_of(*value)) {
     settings.synchronous_mode = *on ? ha::SynchronousMode::on : ha::SynchronousMode::off;
   } else if (text && lower(*text) == "quorum") {
-    // Stricter than asked for, never looser.
-    settings.synchronous_mode = ha::SynchronousMode::on;
-    problems.emplace_back("synchronous_mode quorum is not supported yet; on is taken");
+    settings.synchronous_mode = ha::SynchronousMode::quorum;
   } else {
     // Whoever writes something here wants some protection; off would silently drop it.
     settings.synchronous_mode = ha::SynchronousMode::on;
@@ -142,14 +140,35 @@ void read_synchronous_mode(SettingsReader& read, ha::Settings& settings, std::ve
   }
 }
 
-// Whether `standby_cluster` says from where this cluster is to be fed.
-bool names_a_source(const json::object& dynamic) {
-  const auto* section = dynamic.if_contains("standby_cluster");
-  if (!section || !section->is_object()) return false;
-  return std::ranges::any_of(std::array{"host", "port", "restore_command"}, [&](const char* key) {
-    const auto* value = section->get_object().if_contains(key);
-    return value && !scalar_text(*value).value_or("").empty();
-  });
+void read_standby_cluster(const json::object& dynamic, ha::Settings& settings,
+                          std::vector<std::string>& problems) {
+  const auto* value = dynamic.if_contains("standby_cluster");
+  if (!value || value->is_null()) return;
+  if (!value->is_object()) {
+    problems.push_back(
+        fmt::format("standby_cluster is {}: an object is expected; ignored", json_kind(*value)));
+    return;
+  }
+  const auto& object = value->get_object();
+  const auto text = [&](const char* key) {
+    const auto* found = object.if_contains(key);
+    return found ? scalar_text(*found).value_or(std::string()) : std::string();
+  };
+  if (text("host").empty() && text("port").empty() && text("restore_command").empty()) return;
+  ha::StandbyCluster remote{.host = text("host"), .primary_slot_name = text("primary_slot_name")};
+  if (const auto port = text("port"); !port.empty()) {
+    const auto number = integer_of(json::value(port)).value_or(0);
+    if (number < 1 || number > 65535)
+      problems.push_back(
+          fmt::format("standby_cluster.port is '{}': a port is expected; 5432 is taken", port));
+    else
+      remote.port = static_cast<int>(number);
+  }
+  if (const auto* methods = object.if_contains("create_replica_methods"); methods && methods->is_array())
+    for (const auto& method : methods->get_array())
+      if (auto name = scalar_text(method)) remote.create_replica_methods.push_back(std::move(*name));
+  settings.standby_cluster = std::move(remote);
+  settings.synchronous_mode = ha::SynchronousMode::off;  // a standby's commits are another cluster's
 }
 
 ha::Settings read_settings(const json::object& dynamic, std::vector<std::string>& problems) {
@@ -160,7 +179,7 @@ ha::Settings read_settings(const json::object& dynamic, std::vector<std::string>
   read.duration("retry_timeout", 1, settings.retry_timeout);
   keep_timing_rule(settings, problems);
   read.flag("pause", settings.pause);
-  read_synchronous_mode(read, settings, problems);
+  read_synchronous_mode(read, settings);
   read.flag("synchronous_mode_strict", settings.synchronous_mode_strict);
   read.count("synchronous_node_count", 1, settings.synchronous_node_count);
   read.flag("failsafe_mode", settings.failsafe_mode);
@@ -172,7 +191,6 @@ ha::Settings read_settings(const json::object& dynamic, std::vector<std::string>
   read.duration("primary_race_backoff", 0, settings.primary_race_backoff);
   read.duration("member_slots_ttl", 0, settings.member_slots_ttl);
   read_slot_settings(dynamic, settings, problems);
-  settings.standby_cluster = names_a_source(dynamic);
   read.count("max_timelines_history", 0, settings.max_timelines_history);
   auto lag = static_cast<std::int64_t>(settings.maximum_lag_on_failover);
   read.integer("maximum_lag_on_failover", 0, lag);
@@ -180,14 +198,15 @@ ha::Settings read_settings(const json::object& dynamic, std::vector<std::string>
   std::int64_t sync_lag = -1;  // -1 and 0 are Patroni's ways to say "any"
   read.integer("maximum_lag_on_syncnode", std::numeric_limits<std::int64_t>::min(), sync_lag);
   if (sync_lag > 0) settings.maximum_lag_on_syncnode = static_cast<std::uint64_t>(sync_lag);
+  read_standby_cluster(dynamic, settings, problems);
   return settings;
 }
 
 // Patroni's settings that are read, or known, and that nothing obeys yet: to be told, above all to those who
 // take a cluster over. Each rule that comes to obey one takes it from here.
-constexpr std::array<std::string_view, 8> kWithoutEffect = {
-    "failsafe_mode",        "maximum_lag_on_syncnode", "primary_start_timeout", "master_start_timeout",
-    "primary_stop_timeout", "master_stop_timeout",     "primary_race_backoff",  "standby_cluster"};
+constexpr std::array<std::string_view, 5> kWithoutEffect = {
+    "failsafe_mode", "primary_start_timeout", "master_start_timeout", "primary_stop_timeout",
+    "master_stop_timeout"};
 
 // Whether it is the default in other words.
 bool says_nothing(const json::value& value) {
@@ -344,6 +363,22 @@ void merge_parameters(const json::object& section, ParameterMerge& merge,
   for (const auto& [name, value] : parameters->get_object()) merge.dynamic(name, value);
 }
 
+// A standby cluster's own way to get and clean up WAL goes before what is meant for a cluster of its own.
+void merge_standby_cluster(const json::object& dynamic, ParameterMerge& merge) {
+  const auto* value = dynamic.if_contains("standby_cluster");
+  if (!value || !value->is_object()) return;
+  for (const auto* name : {"restore_command", "archive_cleanup_command", "recovery_min_apply_delay"})
+    if (const auto* setting = value->get_object().if_contains(name))
+      if (auto text = scalar_text(*setting)) merge.set(name, std::move(*text));
+}
+
+ha::SynchronousCommit confirmed_when(const std::map<std::string, std::string>& parameters) {
+  const auto found = parameters.find("synchronous_commit");
+  if (found == parameters.end()) return ha::SynchronousCommit::flush;
+  if (found->second == "remote_write") return ha::SynchronousCommit::remote_write;
+  return found->second == "remote_apply" ? ha::SynchronousCommit::remote_apply : ha::SynchronousCommit::flush;
+}
+
 }  // namespace
 
 std::optional<std::string> parameter_text(const json::value& value) {
@@ -370,15 +405,15 @@ EffectiveConfig effective_config(const json::object& dynamic, const PostgresConf
   result.section = merged_section(section, local.section);
   if (const auto* recovery = result.section.if_contains("recovery_conf"); recovery && recovery->is_object())
     for (const auto& [name, value] : recovery->get_object()) merge.recovery(name, value);
+  if (result.settings.standby_cluster) merge_standby_cluster(dynamic, merge);
   merge.set("cluster_name", std::string(scope));
   merge.set("listen_addresses", fmt::format("{}", fmt::join(local.listen_addresses, ",")));
   merge.set("port", fmt::format("{}", local.port));
 
   result.postgresql.use_slots = result.settings.use_slots;
   result.postgresql.parameters = std::move(merge).finish();
-  auto commands = section;
-  for (const auto& [key, value] : local.section) commands[key] = value;
-  result.postgresql.commands = read_postgres_commands(commands, problems);
+  result.settings.synchronous_commit = confirmed_when(result.postgresql.parameters);
+  result.postgresql.commands = read_postgres_commands(result.section, problems);
   const auto& read_commands = result.postgresql.commands;
   result.settings.remove_data_directory_on_rewind_failure =
       read_commands.remove_data_directory_on_rewind_failure;

@@ -76,7 +76,10 @@ void add_node(const NodeStatus& node, json::object& out) {
   out["patroni"] = {{"version", node.version}, {"scope", node.scope}, {"name", node.name}};
   if (!node.scheduled_restart.empty()) out["scheduled_restart"] = node.scheduled_restart;
   if (node.watchdog_failed) out["watchdog_failed"] = true;
-  if (!node.holdfast.empty()) out["holdfast"] = {{"version", node.holdfast}, {"epoch", node.epoch}};
+  if (node.holdfast.empty()) return;
+  json::object ours{{"version", node.holdfast}, {"epoch", node.epoch}};
+  if (node.confirms_nothing_since) ours["confirms_nothing_since"] = *node.confirms_nothing_since;
+  out["holdfast"] = std::move(ours);
 }
 
 bool config_flag(const json::object& config, std::string_view key) {

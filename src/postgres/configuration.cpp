@@ -131,11 +131,12 @@ Task<Result<void>> write_upstream(Site& site, std::optional<ha::Upstream> upstre
     if (!login) co_return std::unexpected(login.error());
     passwords = password_line(*login, replication);
     prefer_encryption(*login);
-    streaming = Streaming{.upstream = *upstream,
-                          .login = std::move(*login),
-                          .password_file = site.password_file(),
-                          .member_name = site.config.name,
-                          .slot = site.settings.use_slots ? pg::slot_name(site.config.name) : ""};
+    streaming = Streaming{
+        .upstream = *upstream,
+        .login = std::move(*login),
+        .password_file = site.password_file(),
+        .member_name = site.config.name,
+        .slot = upstream->slot.value_or(site.settings.use_slots ? pg::slot_name(site.config.name) : "")};
   }
   // The password file first: while it does not know the old upstream, nothing can connect there again.
   if (auto written = co_await write_password_file(site, passwords); !written)

@@ -102,7 +102,9 @@ std::string replication_conf_text(const std::optional<Streaming>& streaming) {
   if (streaming) {
     const auto& upstream = streaming->upstream;
     text += kUpstreamMark;
-    text += json::serialize(json::object{{"name", upstream.name}, {"conn_url", upstream.conn_url}}) + '\n';
+    json::object mark{{"name", upstream.name}, {"conn_url", upstream.conn_url}};
+    if (upstream.slot) mark["slot"] = *upstream.slot;
+    text += json::serialize(mark) + '\n';
     auto login = streaming->login;
     login.emplace_back("passfile", streaming->password_file);
     login.emplace_back("application_name", streaming->member_name);
@@ -130,6 +132,7 @@ std::optional<ha::Upstream> upstream_in(std::string_view replication_conf) {
   };
   ha::Upstream upstream{.name = text("name"), .conn_url = text("conn_url")};
   if (upstream.conn_url.empty()) return std::nullopt;
+  if (object->contains("slot")) upstream.slot = text("slot");
   return upstream;
 }
 

@@ -28,15 +28,16 @@ std::string missing_slot(const Site& site, const Scenario& scenario, const Host&
   return scenario.logical_slot && !host.data.slots.contains(kLogicalSlot) ? kLogicalSlot : "";
 }
 
-boost::json::object dynamic_config(const Scenario& scenario) {
+boost::json::object dynamic_config(const Scenario& scenario, const SyncMode& sync) {
   return {{"ttl", scenario.ttl},
           {"slots", slots_of(scenario)},
           {"loop_wait", scenario.loop_wait},
           {"retry_timeout", scenario.retry_timeout},
           {"maximum_lag_on_failover", scenario.maximum_lag},
-          {"synchronous_mode", scenario.synchronous},
-          {"synchronous_mode_strict", scenario.strict},
-          {"synchronous_node_count", scenario.synchronous_nodes},
+          {"synchronous_mode",
+           sync.quorum ? boost::json::value("quorum") : boost::json::value(scenario.synchronous)},
+          {"synchronous_mode_strict", sync.strict},
+          {"synchronous_node_count", sync.nodes},
           {"postgresql", {{"use_pg_rewind", scenario.use_rewind}, {"use_slots", true}}}};
 }
 
@@ -59,6 +60,7 @@ std::optional<std::string> meddles_in_pause(const ha::Situation& s, const ha::De
 
 Cluster::Cluster(const Scenario& scenario, std::span<const ha::Rule> rules, Story::Reader reader)
     : scenario_(scenario),
+      sync_mode_{scenario.quorum, scenario.strict, scenario.synchronous_nodes},
       physics_(scenario.seed),
       judge_(physics_.story),
       etcd_(physics_),
@@ -102,7 +104,7 @@ patroni::NodeConfig Cluster::config_of(const Host& host) const {
   config.name = host.name;
   config.restapi.connect_address = host.name + ":8008";
   config.postgresql.connect_address = host.name + ":5432";
-  config.bootstrap.dcs = dynamic_config(scenario_);
+  config.bootstrap.dcs = dynamic_config(scenario_, sync_mode_);
   const auto index = host.name[0] - 'a';
   if (index == scenario_.nofailover) {
     config.tags.nofailover = true;
@@ -230,10 +232,34 @@ void Cluster::pause(bool wanted) {
 void Cluster::write_pause() {
   const bool can = etcd_.has_quorum() && etcd_.get("/service/sim/config") != nullptr;
   if (pause_written_ == pause_wanted_ || !can) return;
-  auto config = dynamic_config(scenario_);
+  auto config = dynamic_config(scenario_, sync_mode_);
   if (pause_wanted_) config["pause"] = true;
   (void)etcd_.commit({{}, {ports::Put{"/service/sim/config", patroni::write_config(config)}}});
   pause_written_ = pause_wanted_;
+}
+
+void Cluster::set_sync_mode(SyncMode mode) {
+  if (!etcd_.has_quorum() || etcd_.get("/service/sim/config") == nullptr) return;
+  auto config = dynamic_config(scenario_, mode);
+  if (pause_written_) config["pause"] = true;
+  if (etcd_.commit({{}, {ports::Put{"/service/sim/config", patroni::write_config(config)}}}))
+    sync_mode_ = mode;
+}
+
+std::string Cluster::what_is_missing_of_sync(const Host& leader) const {
+  const auto sync = const_cast<Judge&>(judge_).facts().sync_state();
+  if (!sync || sync->leader != leader.name) return "the synchronous set is not the leader's";
+  const auto others = static_cast<int>(hosts()) - 1;
+  const bool excluded = scenario_.nofailover >= 0 && leader.name[0] - 'a' != scenario_.nofailover;
+  // With a quorum, all that may be elected; who may not is counted only when there are too few others.
+  const int wanted = sync_mode_.quorum
+                         ? std::max(others - (excluded ? 1 : 0), std::min(others, sync_mode_.nodes))
+                         : std::min(others, sync_mode_.nodes);
+  const int quorum = wanted - std::min(wanted, sync_mode_.nodes);
+  if (static_cast<int>(sync->standbys.size()) != wanted)
+    return fmt::format("{} of {} synchronous standbys", sync->standbys.size(), wanted);
+  if (sync->quorum != quorum) return fmt::format("the quorum is {} and not {}", sync->quorum, quorum);
+  return leader.server->could_acknowledge() ? "" : "commits cannot be acknowledged";
 }
 
 std::string Cluster::what_is_missing() const {
@@ -242,7 +268,6 @@ std::string Cluster::what_is_missing() const {
   if (leader == nullptr) return "there is no leader";
   if (!leader->server || !leader->server->accepts_writes())
     return fmt::format("leader {} does not accept writes", leader->name);
-  std::size_t streaming = 0;
   for (const auto& host : site_.hosts) {
     if (host.get() == leader) continue;
     if (!host->server || !host->server->ready() || !host->server->in_recovery() || !host->server->receives())
@@ -251,17 +276,10 @@ std::string Cluster::what_is_missing() const {
       return fmt::format("{} streams from {}", host->name, host->data.upstream->name);
     if (host->data.wal.common_end(leader->data.wal) != host->data.wal.end())
       return fmt::format("{} has other WAL", host->name);
-    ++streaming;
     if (const auto slot = missing_slot(site_, scenario_, *host); !slot.empty())
       return fmt::format("{} lacks slot {}", host->name, slot);
   }
-  if (!scenario_.synchronous) return "";
-  const auto sync = facts.sync_state();
-  if (!sync || sync->leader != leader->name) return "the synchronous set is not the leader's";
-  const auto wanted = std::min(streaming, static_cast<std::size_t>(scenario_.synchronous_nodes));
-  if (sync->standbys.size() != wanted)
-    return fmt::format("{} of {} synchronous standbys", sync->standbys.size(), wanted);
-  return leader->server->could_acknowledge() ? "" : "commits cannot be acknowledged";
+  return scenario_.synchronous ? what_is_missing_of_sync(*leader) : "";
 }
 
 }  // namespace holdfast::sim

@@ -52,6 +52,7 @@ class Cluster {
   bool ask_for_reinitialize(Host& host, bool force);
   // Written into etcd as soon as that can be.
   void pause(bool wanted);
+  void set_sync_mode(SyncMode mode);
 
   bool agent_runs(const Host& host) const { return node(host).agent != nullptr; }
   // Nothing when the cluster is whole: one leader, all others stream from it, and the synchronous set is
@@ -72,9 +73,11 @@ class Cluster {
   void decided(const Host& host, const ha::Situation& situation, const ha::Decision& decision);
   void restart_soon(Host& host);
   void write_pause();
+  std::string what_is_missing_of_sync(const Host& leader) const;
   void bury_agents();  // those that have ended by themselves
 
   Scenario scenario_;
+  SyncMode sync_mode_;
   Physics physics_;
   Judge judge_;
   Etcd etcd_;

@@ -165,6 +165,13 @@ Faults::Effect Faults::by_a_person(FaultKind kind, Host& host) {
     case FaultKind::paused:
       cluster_.pause(true);
       return {"the cluster is paused", [cluster = &cluster_] { cluster->pause(false); }};
+    case FaultKind::sync_mode_changed: {
+      SyncMode mode{chance_.chance(0.6), chance_.chance(0.3), chance_.chance(0.4) ? 2 : 1};
+      cluster_.set_sync_mode(mode);
+      return {fmt::format("a person sets synchronous_mode {}, {} nodes{}", mode.quorum ? "quorum" : "on",
+                          mode.nodes, mode.strict ? ", strict" : ""),
+              {}};
+    }
     default:
       return {};
   }

@@ -1,6 +1,7 @@
 #include "sim/invariants.hpp"
 
 #include <algorithm>
+#include <fmt/ranges.h>
 #include <set>
 
 #include "patroni/dcs_values.hpp"
@@ -97,15 +98,22 @@ class SyncOrder final : public Invariant {
   }
 
  private:
+  // A candidate needs as many others of /sync that are not ahead of it as the quorum says. Those who lack the
+  // commit can elect one of them if they are more than that; the leader of /sync needs nobody.
   Verdict electable_without(const Facts& facts, const WalRecord& record) const {
     const auto sync = facts.sync_state();
+    std::vector<std::string_view> without;
+    bool elects = false;
     for (const auto& host : facts.site.hosts) {
       if (host->data.kind != ha::DataDirectory::valid || (sync && !sync->includes(host->name))) continue;
-      if (!has(*host, record))
-        return fmt::format("{} may be elected and lacks the acknowledged commit at {} on timeline {}",
-                           host->name, to_string(record.end), record.timeline);
+      if (has(*host, record)) continue;
+      without.push_back(host->name);
+      elects |= !sync || sync->leader == host->name || static_cast<int>(without.size()) > sync->quorum;
     }
-    return {};
+    if (!elects) return {};
+    return fmt::format("{} may be elected and lack{} the acknowledged commit at {} on timeline {}",
+                       fmt::join(without, ", "), without.size() == 1 ? "s" : "", to_string(record.end),
+                       record.timeline);
   }
 };
 

@@ -111,7 +111,7 @@ Task<Result<void>> Postgres::follow(std::optional<ha::Upstream> upstream, Instan
   host_.data.upstream = std::move(upstream);
   host_.server->reload();
   if (host_.data.upstream) co_return Result<void>{};
-  while (host_.server && host_.server->receiver_streaming()) {
+  while (host_.server && host_.server->may_receive()) {
     if (loop_.now() >= deadline) co_return fail(ErrorKind::timed_out, "waiting for the WAL receiver to end");
     co_await loop_.sleep_until(std::min(deadline, loop_.now() + 10ms));
   }

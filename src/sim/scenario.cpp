@@ -8,12 +8,13 @@ namespace holdfast::sim {
 namespace {
 
 constexpr std::string_view kFaultNames[] = {
-    "agent_killed",  "agent_frozen",      "agent_stopped", "postgres_crashed",   "postgres_frozen",
-    "host_crashed",  "host_frozen",       "host_isolated", "etcd_cut_off",       "hosts_cut_off",
-    "one_way_cut",   "slow_link",         "lossy_link",    "etcd_down",          "etcd_election",
-    "etcd_slow",     "etcd_answers_lost", "etcd_stale",    "etcd_compacted",     "lease_lost",
-    "calendar_jump", "disk_full",         "slow_host",     "promote_stuck",      "replay_paused",
-    "jobs_fail",     "failover_asked",    "restart_asked", "reinitialize_asked", "paused"};
+    "agent_killed",  "agent_frozen",      "agent_stopped",     "postgres_crashed", "postgres_frozen",
+    "host_crashed",  "host_frozen",       "host_isolated",     "etcd_cut_off",     "hosts_cut_off",
+    "one_way_cut",   "slow_link",         "lossy_link",        "etcd_down",        "etcd_election",
+    "etcd_slow",     "etcd_answers_lost", "etcd_stale",        "etcd_compacted",   "lease_lost",
+    "calendar_jump", "disk_full",         "slow_host",         "promote_stuck",    "replay_paused",
+    "jobs_fail",     "failover_asked",    "sync_mode_changed", "restart_asked",    "reinitialize_asked",
+    "paused"};
 static_assert(std::size(kFaultNames) == static_cast<std::size_t>(FaultKind::count));
 
 struct Timing {
@@ -22,6 +23,15 @@ struct Timing {
 // ttl >= loop_wait + 2 * retry_timeout, as everywhere.
 constexpr Timing kTimings[] = {{30, 10, 10}, {20, 10, 5}, {20, 2, 9}, {10, 2, 4},
                                {10, 8, 1},   {5, 1, 2},   {3, 1, 1}};
+
+// From a sequence of its own, so that a seed stays what it was in all else.
+void choose_quorum(Scenario& scenario) {
+  base::Random random(scenario.seed * 2 + 1'000'003);
+  scenario.quorum = random.chance(0.5);
+  if (scenario.quorum && random.chance(0.5))
+    scenario.nodes = static_cast<std::size_t>(random.between(3, random.chance(0.3) ? 5 : 4));
+  if (random.chance(0.3)) scenario.faults.insert(FaultKind::sync_mode_changed);
+}
 
 }  // namespace
 
@@ -46,7 +56,7 @@ Scenario Scenario::of(std::uint64_t seed) {
   if (random.chance(0.2)) scenario.preferred = static_cast<int>(random.between(0, last));
   scenario.faults_from_start = random.chance(0.15);
   const double share = random.chance(0.3) ? 0.1 : 0.35;  // of the kinds of faults
-  for (int kind = 0; kind < static_cast<int>(FaultKind::count); ++kind) {
+  for (int kind = 0; kind <= static_cast<int>(FaultKind::failover_asked); ++kind) {
     if (random.chance(share)) scenario.faults.insert(static_cast<FaultKind>(kind));
   }
   scenario.calm_between_faults = random.between(Duration(2s), Duration(20s));
@@ -55,6 +65,7 @@ Scenario Scenario::of(std::uint64_t seed) {
   // After healing: what was begun may have to time out (wal_receiver_timeout), and then to be done again.
   scenario.healing_bound = std::chrono::seconds(4 * scenario.ttl + 4 * scenario.loop_wait) + Duration(120s);
   scenario.logical_slot = random.chance(0.25);
+  if (scenario.synchronous) choose_quorum(scenario);
   return scenario;
 }
 
@@ -63,7 +74,9 @@ std::string to_string(const Scenario& scenario) {
   for (const auto kind : scenario.faults) faults += fmt::format(" {}", to_string(kind));
   return fmt::format(
       "{} nodes, {}{}, ttl {} s, loop_wait {} s, retry_timeout {} s{}{}{}; faults for {}:{}", scenario.nodes,
-      scenario.synchronous ? fmt::format("synchronous with {}", scenario.synchronous_nodes) : "asynchronous",
+      scenario.synchronous
+          ? fmt::format("synchronous with {}{}", scenario.quorum ? "any " : "", scenario.synchronous_nodes)
+          : "asynchronous",
       scenario.strict ? " strictly" : "", scenario.ttl, scenario.loop_wait, scenario.retry_timeout,
       scenario.use_rewind ? "" : ", no pg_rewind", scenario.logical_slot ? ", a logical slot" : "",
       scenario.nofailover < 0 ? ""

@@ -37,7 +37,8 @@ enum class FaultKind {
   promote_stuck,
   replay_paused,
   jobs_fail,
-  failover_asked,  // by a person, as are the next three
+  failover_asked,     // by a person, as are the next four
+  sync_mode_changed,  // priority or quorum, how many, strict or not; never off
   restart_asked,
   reinitialize_asked,
   paused,
@@ -45,11 +46,19 @@ enum class FaultKind {
 };
 std::string_view to_string(FaultKind kind);
 
+// How a synchronous cluster is to be synchronous; a person may change it.
+struct SyncMode {
+  bool quorum = false;
+  bool strict = false;
+  int nodes = 1;
+};
+
 struct Scenario {
   std::uint64_t seed = 0;
   std::size_t nodes = 3;
   bool synchronous = false;
   bool strict = false;
+  bool quorum = false;  // synchronous_mode: quorum
   int synchronous_nodes = 1;
   int ttl = 30, loop_wait = 10, retry_timeout = 10;  // seconds
   std::uint64_t maximum_lag = 1 << 20;

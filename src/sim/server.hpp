@@ -55,6 +55,7 @@ class Server : public std::enable_shared_from_this<Server> {
   pg::Lsn replayed() const { return replayed_; }
   bool has_streamed() const { return has_streamed_; }
   bool receiver_streaming() const { return receiver_ != nullptr; }
+  bool may_receive() const { return receiver_ != nullptr || following_.has_value(); }  // now or in a moment
   bool receives() const {
     return receiver_ && receiver_->alive();
   }  // what it does not know: the other end is there

@@ -5,6 +5,7 @@
 #include <fmt/ranges.h>
 
 #include "ha/memory.hpp"
+#include "ha/rules.hpp"
 #include "ha/slots.hpp"
 #include "pg/synchronous_standby_names.hpp"
 
@@ -30,7 +31,8 @@ ha::Member new_member(std::string name) {
                     .api_url = fmt::format("http://{}:8008/patroni", name),
                     .state = ha::MemberState::running,
                     .role = ha::MemberRole::replica,
-                    .replication_state = "streaming"};
+                    .replication_state = "streaming",
+                    .holdfast = "1"};
   return member;
 }
 
@@ -169,6 +171,8 @@ void Stage::describe_member(ha::Member& member, Words& words) {
       member.replication_state.clear();
     } else if (words.take("at")) {
       member.xlog_location = words.lsn();
+    } else if (words.take("under Patroni")) {
+      member.holdfast.clear();
     } else if (words.take("without address")) {
       member.conn_url.clear();
     } else if (!describe_tags(member.tags, words)) {
@@ -247,6 +251,7 @@ void Stage::sync(Words& words) {
     return;
   }
   sync->leader = words.next("a member's name, of nobody, unreadable, or none");
+  if (words.take("quorum")) sync->quorum = words.number();
   if (words.take("with"))
     for (auto& item : words.items()) sync->standbys.insert(item.next("a member's name"));
   else if (!words.take("alone"))
@@ -321,7 +326,21 @@ void Stage::set(Words& words) {
   } else if (key == "maximum_lag_on_syncnode") {
     to.maximum_lag_on_syncnode = static_cast<std::uint64_t>(words.number());
   } else if (key == "synchronous_mode") {
-    to.synchronous_mode = flag(words) ? ha::SynchronousMode::on : ha::SynchronousMode::off;
+    to.synchronous_mode = words.take("quorum") ? ha::SynchronousMode::quorum
+                          : flag(words)        ? ha::SynchronousMode::on
+                                               : ha::SynchronousMode::off;
+  } else if (key == "synchronous_commit") {
+    to.synchronous_commit = words.take("remote_apply")   ? ha::SynchronousCommit::remote_apply
+                            : words.take("remote_write") ? ha::SynchronousCommit::remote_write
+                                                         : ha::SynchronousCommit::flush;
+  } else if (key == "primary_race_backoff") {
+    to.primary_race_backoff = words.duration();
+  } else if (key == "standby_cluster") {
+    to.standby_cluster.reset();
+    if (words.take("archive"))
+      to.standby_cluster.emplace();
+    else if (!words.take("off"))
+      to.standby_cluster = ha::StandbyCluster{.host = words.next("a host, archive, or off")};
   } else if (key == "synchronous_mode_strict") {
     to.synchronous_mode_strict = flag(words);
   } else if (key == "synchronous_node_count") {
@@ -344,8 +363,6 @@ void Stage::set(Words& words) {
     set_slots(words);
   } else if (key == "ignore_slots") {
     set_ignored_slots(words);
-  } else if (key == "standby_cluster") {
-    to.standby_cluster = flag(words);
   } else if (key == "pause") {
     to.pause = flag(words);
   } else {
@@ -425,7 +442,12 @@ void Stage::postgres(Words& words) {
     if (status.timeline == 0) status.timeline = 1;
     status.logical_decoding = !words.take("without logical decoding");
     if (words.take("timeline")) status.timeline = static_cast<pg::Timeline>(words.number());
-    if (words.take("of")) instance.upstream = upstream(words.next("a member's name"));
+    if (words.take("of nobody"))
+      instance.upstream.reset();
+    else if (words.take("of the other cluster"))
+      instance.upstream = ha::remote_upstream(s_.settings);
+    else if (words.take("of"))
+      instance.upstream = upstream(words.next("a member's name"));
     status.receiver_streaming = !primary && !words.take("not streaming");
     if (words.take("started now") || !status.started_at) status.started_at = s_.wall_time;
     return;
@@ -444,7 +466,10 @@ void Stage::postgres(Words& words) {
     throw Misspelt("postgres is primary, standby, stopped, starting, stopping or silent");
   if (words.take("as primary")) instance.standby_signal = false;
   if (words.take("as standby")) instance.standby_signal = true;
-  if (words.take("of")) instance.upstream = upstream(words.next("a member's name"));
+  if (words.take("of nobody"))
+    instance.upstream.reset();
+  else if (words.take("of"))
+    instance.upstream = upstream(words.next("a member's name"));
 }
 
 void Stage::data(Words& words) {
@@ -488,9 +513,14 @@ void Stage::names(Words& words) {
   } else if (words.take("none")) {
     names.clear();
   } else {
-    std::vector<std::string> standbys;
-    for (auto& item : words.items()) standbys.push_back(item.next("a member's name"));
-    names = pg::synchronous_standby_names(standbys);
+    pg::SynchronousStandbys setting;
+    if (words.take("any")) {
+      setting = {.method = pg::SynchronousStandbys::Method::any, .count = words.number()};
+      if (!words.take("of")) throw Misspelt("any 1 of whom?");
+    }
+    for (auto& item : words.items()) setting.names.push_back(item.next("a member's name"));
+    if (setting.count == 0) setting.count = static_cast<int>(setting.names.size());
+    names = pg::to_string(setting);
   }
 }
 
@@ -626,6 +656,9 @@ void Stage::peers(Words& words) {
     if (item.at_lsn()) report->position = item.lsn();
     if (item.take("timeline")) report->timeline = static_cast<pg::Timeline>(item.number());
     report->dcs_reachable = !item.take("without etcd");
+    const auto& sync = cluster().sync;
+    const bool promises = !item.take("still confirming") && report->in_recovery && sync;
+    if (promises) report->confirms_nothing_since = sync->mod_revision;
     item.end();
   }
 }

@@ -23,6 +23,14 @@ TEST(PeerStatus, TakesTheNewestWalOfAStandby) {
   EXPECT_EQ(status->position.value, 200U);
 }
 
+TEST(PeerStatus, ReadsThePromiseOfAStandby) {
+  const auto promise = [](const char* body) { return parse_peer_status(body)->confirms_nothing_since; };
+  EXPECT_EQ(promise(R"({"state": "running", "holdfast": {"confirms_nothing_since": 17}})"), 17);
+  EXPECT_EQ(promise(R"({"state": "running", "holdfast": {"version": "1"}})"), std::nullopt);
+  EXPECT_EQ(promise(R"({"state": "running", "holdfast": true})"), std::nullopt);
+  EXPECT_EQ(promise(R"({"state": "running"})"), std::nullopt);
+}
+
 TEST(PeerStatus, CountsAnOldPatronisMasterAsPrimary) {
   EXPECT_FALSE(parse_peer_status(R"({"state": "running", "role": "master"})")->in_recovery);
 }

@@ -103,7 +103,7 @@ TEST(Slots, FeedbackIsGivenWhereLogicalSlotsNeedIt) {
   EXPECT_FALSE(needs()) << "without a stream there is no feedback, neither from b nor from behind it";
   s.local.tags = s.cluster->members[1].tags = {};
   EXPECT_TRUE(needs());
-  s.settings.standby_cluster = true;
+  s.settings.standby_cluster.emplace();
   EXPECT_FALSE(needs());
 }
 

@@ -138,7 +138,8 @@ TEST(DynamicConfig, WrongTypesAreReportedAndDefaulted) {
 }
 
 TEST(DynamicConfig, WhatIsNotUnderstoodOfSynchronousModeIsOn) {
-  EXPECT_EQ(effective(R"({"synchronous_mode":"quorum"})").settings.synchronous_mode, ha::SynchronousMode::on);
+  EXPECT_EQ(effective(R"({"synchronous_mode":"quorum"})").settings.synchronous_mode,
+            ha::SynchronousMode::quorum);
   EXPECT_EQ(effective(R"({"synchronous_mode":"yep"})").settings.synchronous_mode, ha::SynchronousMode::on);
   EXPECT_EQ(effective(R"({"synchronous_mode":null})").settings.synchronous_mode, ha::SynchronousMode::off);
 }
@@ -148,9 +149,41 @@ TEST(DynamicConfig, WhatNothingObeysIsToldUnlessItSaysNothing) {
                             "maximum_lag_on_syncnode":-1,"primary_stop_timeout":0})")
                   .problems,
               IsEmpty());
-  EXPECT_THAT(effective(R"({"failsafe_mode":true,"standby_cluster":{"host":"h"}})").problems,
+  EXPECT_THAT(effective(R"({"failsafe_mode":true,"primary_stop_timeout":5})").problems,
               ElementsAre("failsafe_mode is not supported yet; it has no effect",
-                          "standby_cluster is not supported yet; it has no effect"));
+                          "primary_stop_timeout is not supported yet; it has no effect"));
+}
+
+TEST(DynamicConfig, AStandbyClusterNamesItsSource) {
+  const auto config = effective(R"({"standby_cluster":{"host":"west","port":"5433","primary_slot_name":"east",
+                                    "restore_command":"cp %f %p","create_replica_methods":["basebackup"]},
+                                    "synchronous_mode":true,
+                                    "postgresql":{"parameters":{"restore_command":"false"}}})");
+  EXPECT_EQ(config.settings.standby_cluster, (ha::StandbyCluster{.host = "west",
+                                                                 .port = 5433,
+                                                                 .primary_slot_name = "east",
+                                                                 .create_replica_methods = {"basebackup"}}));
+  EXPECT_EQ(config.settings.synchronous_mode, ha::SynchronousMode::off);
+  EXPECT_EQ(config.postgresql.parameters.at("restore_command"), "cp %f %p");
+  EXPECT_THAT(config.problems, IsEmpty());
+
+  EXPECT_EQ(effective(R"({"standby_cluster":{"restore_command":"cp %f %p"}})").settings.standby_cluster,
+            ha::StandbyCluster{});
+  for (const auto* none :
+       {R"({"standby_cluster":{}})", R"({"standby_cluster":null})", R"({"standby_cluster":3})",
+        R"({"standby_cluster":{"primary_slot_name":"x","host":null}})"})
+    EXPECT_FALSE(effective(none).settings.standby_cluster) << none;
+  EXPECT_EQ(effective(R"({"standby_cluster":{"host":"h","port":"x"}})").problems.size(), 1U);
+}
+
+TEST(DynamicConfig, SynchronousCommitSaysByWhichPositionLagIsMeasured) {
+  const auto commit = [](const char* value) {
+    return effective(fmt::format(R"({{"postgresql":{{"parameters":{{"synchronous_commit":"{}"}}}}}})", value))
+        .settings.synchronous_commit;
+  };
+  EXPECT_EQ(commit("remote_apply"), ha::SynchronousCommit::remote_apply);
+  EXPECT_EQ(commit("remote_write"), ha::SynchronousCommit::remote_write);
+  EXPECT_EQ(commit("on"), ha::SynchronousCommit::flush);
 }
 
 TEST(DynamicConfig, SlotsSayWhatTheyAreOrAreTakenForPhysical) {
