@@ -3,6 +3,7 @@
 
 #include "agent/agent.hpp"
 #include "ha/candidate.hpp"
+#include "ha/memory.hpp"
 #include "ha/rules.hpp"
 #include "telemetry/log.hpp"
 
@@ -70,9 +71,11 @@ base::Task<bool> Agent::commit_as_leader(std::string doing, std::vector<Compare>
 
 base::Task<void> Agent::carry_out(ha::ObtainLease) {
   const auto sent = world_.clock.now();
-  const auto lease = co_await world_.dcs.grant(situation_.settings.ttl, etcd_deadline());
+  const auto ttl = situation_.settings.ttl;
+  const auto lease = co_await world_.dcs.grant(ttl, etcd_deadline());
   if (lease) {
-    situation_.local.lease = ha::Lease{.id = lease->id, .renewed_at = sent, .ttl = lease->ttl};
+    situation_.local.lease =
+        ha::Lease{.id = lease->id, .renewed_at = sent, .ttl = lease->ttl, .asked_ttl = ttl};
     situation_.local.memory.lease_failed_at.reset();
   } else {
     situation_.local.memory.lease_failed_at = world_.clock.now();
@@ -87,7 +90,11 @@ base::Task<void> Agent::carry_out(ha::RenewLease) {
   if (renewed) {
     local.memory.lease_failed_at.reset();
     local.lease->renewed_at = sent;
-    if (local.right_until) local.right_until = ha::right_until(*local.lease);
+    // A lease proves something only as long as the leader key hangs on it.
+    if (ha::leads_by_own_lease(situation_)) {
+      feed_watchdog(sent);
+      local.right_until = ha::renewed_right(local);
+    }
     co_return;
   }
   local.memory.lease_failed_at = world_.clock.now();
@@ -103,22 +110,26 @@ base::Task<void> Agent::carry_out(ha::ReclaimLeaderKey action) {
   ports::Transaction move{{Compare::created_at(keys_.leader(), action.epoch)},
                           {Put{keys_.leader(), config_.name, lease.id}}};
   const bool done = co_await commit("reclaiming the leader key", std::move(move));
-  if (done) situation_.local.right_until = ha::right_until(lease);
+  if (done) situation_.local.right_until = ha::renewed_right(situation_.local);
 }
 
 base::Task<void> Agent::carry_out(ha::AcquireLeaderKey action) {
-  const auto lease = *situation_.local.lease;
+  const auto lease = situation_.local.lease->id;
+  const auto& view = *situation_.cluster;
+  // /config and /failsafe, too: whoever leads without etcd relies on all others knowing that it may.
   ports::Transaction take{
-      {Compare::absent(keys_.leader()), Compare::unchanged_since(keys_.sync(), action.sync_revision)},
-      {Put{keys_.leader(), config_.name, lease.id}}};
+      {Compare::absent(keys_.leader()), Compare::unchanged_since(keys_.sync(), action.sync_revision),
+       Compare::unchanged_since(keys_.config(), view.config_revision),
+       Compare::unchanged_since(keys_.failsafe(), view.failsafe_revision)},
+      {Put{keys_.leader(), config_.name, lease}}};
   if (action.sync) take.writes.push_back(Put{keys_.sync(), patroni::write_sync(*action.sync)});
   const bool done = co_await commit("taking the leader key", std::move(take));
-  if (done) situation_.local.right_until = ha::right_until(lease);
+  if (done) situation_.local.right_until = ha::renewed_right(situation_.local);
 }
 
 base::Task<void> Agent::carry_out(ha::ReleaseLeaderKey) {
   const bool done = co_await commit_as_leader("releasing the leader key", {}, {Delete{keys_.leader()}});
-  if (done) situation_.local.right_until.reset();
+  if (done) ha::lose_right(situation_.local);
 }
 
 using NamedReport = std::pair<ha::MemberName, std::optional<ha::PeerStatus>>;
@@ -138,6 +149,7 @@ base::Task<void> Agent::carry_out(ha::PollPeers) {
   }
   const auto answers = co_await base::all_of(world_.clock.executor(), std::move(questions));
   situation_.peers = ha::PeerReports(answers.begin(), answers.end());
+  ha::fold_peer_reports(situation_);
 }
 
 // The leader's entries

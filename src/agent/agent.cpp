@@ -4,6 +4,7 @@
 #include <set>
 
 #include "ha/candidate.hpp"
+#include "ha/watchdog.hpp"
 #include "telemetry/log.hpp"
 
 namespace holdfast::agent {
@@ -17,6 +18,18 @@ constexpr base::Duration kRepeatPause = 100ms;
 constexpr base::Duration kShortestSleep = 2ms;
 // Before the watch begins again after etcd has compacted its history away.
 constexpr base::Duration kRewatchPause = 100ms;
+
+ha::Watchdog::Mode watchdog_mode(patroni::WatchdogConfig::Mode configured) {
+  switch (configured) {
+    case patroni::WatchdogConfig::Mode::off:
+      return ha::Watchdog::Mode::off;
+    case patroni::WatchdogConfig::Mode::automatic:
+      return ha::Watchdog::Mode::automatic;
+    case patroni::WatchdogConfig::Mode::required:
+      return ha::Watchdog::Mode::required;
+  }
+  return ha::Watchdog::Mode::off;
+}
 
 }  // namespace
 
@@ -36,6 +49,8 @@ Agent::Agent(World world, patroni::NodeConfig config, Observer* observer, std::s
   local.conn_url = conn_url_of(config_);
   local.api_url = api_url_of(config_);
   local.tags = config_.tags;
+  local.watchdog.mode = watchdog_mode(config_.watchdog.mode);
+  local.watchdog.safety_margin = config_.watchdog.safety_margin;
   local.memory.agent_started_at = world_.clock.now();
   situation_.settings = patroni::effective_config(dynamic_, config_.postgresql, config_.scope).settings;
 }
@@ -112,6 +127,7 @@ void Agent::request_stop() {
 ha::PeerStatus Agent::peer_status() const {
   const auto& status = situation_.local.instance.status;
   ha::PeerStatus answer{.running = status.has_value(), .dcs_reachable = situation_.cluster.has_value()};
+  answer.watchdog_failed = ha::watchdog_failed(situation_);
   if (status) {
     answer.in_recovery = status->in_recovery;
     answer.timeline = status->timeline;

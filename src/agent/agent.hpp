@@ -25,6 +25,7 @@
 #include "ports/dcs.hpp"
 #include "ports/peers.hpp"
 #include "ports/postgres.hpp"
+#include "ports/watchdog.hpp"
 
 namespace holdfast::agent {
 
@@ -33,6 +34,7 @@ struct World {
   ports::Dcs& dcs;
   ports::Postgres& postgres;
   ports::Peers& peers;
+  ports::Watchdog& watchdog;
 };
 
 // Sees every decision: the journal, metrics, the simulator's story.
@@ -82,6 +84,9 @@ class Agent {
   patroni::MemberValue member_value() const;  // as published in etcd
   // PostgreSQL as it is now: of the last look if that was a moment ago, otherwise looked at anew.
   base::Task<ha::Instance> look_at_postgres();
+  // A leader without etcd asks for confirmation. Absent: failsafe mode is off here.
+  base::Task<std::optional<ports::FailsafeReply>> answer_failsafe(ha::FailsafeRequest request);
+  bool failsafe_active() const;
 
  private:
   // agent.cpp: the loop
@@ -112,10 +117,12 @@ class Agent {
   base::Task<void> carry_out(ha::AcquireLeaderKey action);
   base::Task<void> carry_out(ha::ReleaseLeaderKey action);
   base::Task<void> carry_out(ha::PollPeers action);
+  base::Task<void> carry_out(ha::AskFailsafeMembers action);
   base::Task<void> carry_out(ha::WriteSyncState action);
   base::Task<void> carry_out(ha::DeleteSyncState action);
   base::Task<void> carry_out(ha::ClearFailoverRequest action);
   base::Task<void> carry_out(ha::WriteHistory action);
+  base::Task<void> carry_out(ha::WriteFailsafe action);
   base::Task<void> carry_out(ha::SetSyncNames action);
   base::Task<void> carry_out(ha::SyncSlots action);
   base::Task<void> carry_out(ha::FetchSlots action);
@@ -131,6 +138,8 @@ class Agent {
   base::Task<void> carry_out(ha::Rewind action);
   base::Task<void> carry_out(ha::CancelJob action);
   base::Task<void> carry_out(ha::DropRequest action);
+  base::Task<void> carry_out(ha::ArmWatchdog action);
+  base::Task<void> carry_out(ha::DisarmWatchdog action);
   base::Task<void> carry_out(ha::TakeInitializeKey action);
   base::Task<void> carry_out(ha::AnnounceBootstrap action);
   base::Task<void> carry_out(ha::ConfirmBootstrap action);
@@ -149,7 +158,9 @@ class Agent {
   base::Instant deadline_within(base::Duration most) const;
   base::Instant etcd_deadline() const;
   base::Instant quick_deadline() const;
+  void feed_watchdog(base::Instant proven_at);  // watchdog.cpp, with the two actions above
   ha::Epoch leader_epoch() const;
+  ha::FailsafeRequest failsafe_request() const;  // failsafe.cpp, with the two actions above
 
   // slots.cpp
   void note_slot(std::string_view doing, const std::string& name, const base::Result<void>& outcome);

@@ -3,13 +3,18 @@
 #include <algorithm>
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
+#include <fmt/format.h>
 
+#include "base/base64.hpp"
+#include "patroni/failsafe_json.hpp"
 #include "patroni/json_text.hpp"
 
 namespace holdfast::agent {
 namespace {
 
 using boost::json::object;
+
+constexpr std::size_t kLongestRefusal = 200;  // of a text that another node chose
 
 std::int64_t number_at(const object& json, std::string_view key) {
   const auto* value = json.if_contains(key);
@@ -42,6 +47,8 @@ base::Result<ha::PeerStatus> parse_peer_status(std::string_view body) {
   status.in_recovery = role != "primary" && role != "master" && role != "promoted";
   status.timeline = static_cast<pg::Timeline>(number_at(*json, "timeline"));
   status.position = position_in(*json);
+  if (const auto* failed = json->if_contains("watchdog_failed"))
+    status.watchdog_failed = patroni::boolean_of(*failed).value_or(false);
   if (const auto* reachable = json->if_contains("dcs_reachable"))
     status.dcs_reachable = patroni::boolean_of(*reachable).value_or(true);
   const auto* ours = json->if_contains("holdfast");
@@ -49,6 +56,12 @@ base::Result<ha::PeerStatus> parse_peer_status(std::string_view body) {
     if (const auto* promise = ours->get_object().if_contains("confirms_nothing_since"))
       status.confirms_nothing_since = patroni::integer_of(*promise);
   return status;
+}
+
+HttpPeers::HttpPeers(net::HttpClient& client, const std::string& username, const std::string& password)
+    : client_(client) {
+  if (!username.empty() || !password.empty())
+    authorization_ = "Basic " + base::to_base64(username + ":" + password);
 }
 
 base::Task<base::Result<ha::PeerStatus>> HttpPeers::status(std::string api_url, base::Instant deadline) {
@@ -66,6 +79,24 @@ base::Task<bool> HttpPeers::answers(std::string api_url, base::Instant deadline)
   net::HttpRequest question{.method = "GET", .target = "/liveness"};
   const auto answer = co_await client_.send(url->endpoint, std::move(question), deadline);
   co_return answer.has_value();
+}
+
+base::Task<base::Result<ports::FailsafeReply>> HttpPeers::confirm_leader(std::string api_url,
+                                                                         ha::FailsafeRequest request,
+                                                                         base::Instant deadline) {
+  auto url = net::parse_http_url(api_url);
+  if (!url) co_return std::unexpected(url.error());
+  net::HttpRequest question{
+      .method = "POST", .target = "/failsafe", .body = patroni::write_failsafe_request(request)};
+  question.headers.emplace_back("Content-Type", "application/json");
+  if (!authorization_.empty()) question.headers.emplace_back("Authorization", authorization_);
+  const auto answer = co_await client_.send(url->endpoint, std::move(question), deadline);
+  if (!answer) co_return std::unexpected(answer.error());
+  ports::FailsafeReply reply;
+  if (answer->status != 200 || answer->body != "Accepted")
+    reply.refusal = fmt::format("{} {}", answer->status, answer->body.substr(0, kLongestRefusal));
+  if (const auto lsn = answer->header("lsn")) reply.position = patroni::parse_failsafe_lsn(*lsn);
+  co_return reply;
 }
 
 }  // namespace holdfast::agent

@@ -47,7 +47,8 @@ bool may_configure(const ha::Situation& s) {
 base::Instant Agent::deadline_within(base::Duration most) const {
   const auto now = world_.clock.now();
   const auto& local = situation_.local;
-  if (!local.right_until || !ha::may_accept_writes(local)) return now + most;
+  // An armed watchdog is stopped as soon as PostgreSQL has ended: that must not wait for etcd either.
+  if (!local.right_until || (!ha::may_accept_writes(local) && !local.watchdog.armed)) return now + most;
   return std::min(now + most, std::max(*local.right_until, now + kLastChance));
 }
 
@@ -65,6 +66,7 @@ base::Task<void> Agent::observe() {
   if (!instance.status_problem.empty() && instance.status_problem != situation_.local.instance.status_problem)
     telemetry::warning("PostgreSQL: {}", instance.status_problem);
   situation_.local.instance = std::move(instance);
+  situation_.local.watchdog.usable = world_.watchdog.usable();
   situation_.now = world_.clock.now();
   situation_.wall_time = world_.clock.wall_time();
   fold_snapshot(snapshot);

@@ -37,6 +37,7 @@ const RestApi::Route RestApi::kRoutes[] = {
     {"POST", "sigterm", &RestApi::post_sigterm, Caller::trusted},
     {"POST", "switchover", &RestApi::post_switchover, Caller::trusted},
     {"POST", "failover", &RestApi::post_failover, Caller::trusted},
+    {"POST", "failsafe", &RestApi::post_failsafe, Caller::member},
     {"DELETE", "switchover", &RestApi::delete_switchover, Caller::trusted},
     {"POST", "restart", &RestApi::post_restart, Caller::trusted},
     {"DELETE", "restart", &RestApi::delete_restart, Caller::trusted},

@@ -65,6 +65,7 @@ class RestApi {
   base::Task<Response> post_switchover(const Request& request);
   base::Task<Response> post_failover(const Request& request);
   base::Task<Response> delete_switchover(const Request& request);
+  base::Task<Response> post_failsafe(const Request& request);
   base::Task<patroni::RestAnswer> fail_over(patroni::FailoverAction action, std::string body);
   base::Task<bool> any_can_take_over(std::vector<ha::MemberName> candidates,
                                      const patroni::DcsContents& contents);

@@ -1,5 +1,6 @@
 #include "agent/rest_api.hpp"
 #include "ha/control.hpp"
+#include "patroni/failsafe_json.hpp"
 
 namespace holdfast::agent {
 namespace {
@@ -93,6 +94,18 @@ base::Task<RestAnswer> RestApi::await_outcome(patroni::AcceptedRequest accepted,
     }
   }
   co_return patroni::request_unfinished(accepted.action, kOutcomeTime);
+}
+
+// A leader that has lost etcd asks whether it may go on; ha/failsafe.hpp.
+base::Task<net::HttpResponse> RestApi::post_failsafe(const Request& request) {
+  auto asked = patroni::parse_failsafe_request(request.body);
+  if (!asked) co_return text_answer(400, asked.error().message);
+  const auto reply = co_await agent_.answer_failsafe(std::move(*asked));
+  if (!reply) co_return error_answer(502);
+  if (!reply->refusal.empty()) co_return text_answer(500, reply->refusal);
+  auto accepted = text_answer(200, "Accepted");
+  if (reply->position) accepted.headers.emplace_back("lsn", std::to_string(reply->position->value));
+  co_return accepted;
 }
 
 }  // namespace holdfast::agent

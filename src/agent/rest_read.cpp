@@ -4,6 +4,9 @@
 
 #include "agent/rest_api.hpp"
 #include "ha/candidate.hpp"
+#include "ha/failsafe.hpp"
+#include "ha/watchdog.hpp"
+#include "patroni/failsafe_json.hpp"
 #include "patroni/health_checks.hpp"
 #include "patroni/metrics_text.hpp"
 
@@ -62,7 +65,11 @@ base::Task<net::HttpResponse> RestApi::get_liveness(const Request& request) {
       .status = patroni::health_status(request.path(), query, node_status(instance)).value_or(503)};
 }
 
-base::Task<net::HttpResponse> RestApi::get_failsafe(const Request&) { co_return error_answer(502); }
+base::Task<net::HttpResponse> RestApi::get_failsafe(const Request&) {
+  const auto& view = agent_.contents().view;
+  if (view.failsafe_revision == 0) co_return error_answer(502);
+  co_return json_answer(200, patroni::failsafe_body(view.failsafe));
+}
 
 base::Task<net::HttpResponse> RestApi::check_health(const Request& request) {
   const auto instance = co_await agent_.look_at_postgres();
@@ -86,6 +93,7 @@ patroni::NodeStatus RestApi::node_status(const ha::Instance& instance) const {
   const auto member = agent_.member_value();
   node.state = member.state;
   node.role = member.role;
+  node.watchdog_failed = ha::watchdog_failed(s);
   node.tags = config.tags;
   node.tags_json = config.tags_json;
   node.scheduled_restart = shown_restart(agent_.commands().scheduled_restart());
@@ -112,9 +120,10 @@ patroni::NodeStatus RestApi::node_status(const ha::Instance& instance) const {
     node.state = ha::MemberState::stopped;  // it ended since the loop last looked
   }
   const bool right_holds = s.local.right_until && agent_.world().clock.now() < *s.local.right_until;
-  node.is_leader = right_holds && contents.view.led_by(config.name);
+  node.is_leader = right_holds && (contents.view.led_by(config.name) || ha::leads_in_failsafe(s));
   node.dcs_available = s.cluster.has_value();
   node.cluster_unlocked = !s.cluster || !s.cluster->leader;
+  node.failsafe_active = agent_.failsafe_active();
   if (contents.config) {
     node.paused = patroni::is_paused(*contents.config);
     node.standby_cluster = patroni::is_standby_cluster(*contents.config);

@@ -31,6 +31,7 @@ base::Result<void> apply_dcs_url(std::string_view url, CtlSettings& settings) {
   auto hosts = rest.substr(0, slash);
   if (rest.size() > slash + 1) settings.dcs_namespace = patroni::normalize_namespace(rest.substr(slash));
   settings.etcd.hosts.clear();
+  settings.etcd.srv.clear();
   while (!hosts.empty()) {
     const auto comma = std::min(hosts.find(','), hosts.size());
     auto address = patroni::parse_host_port(hosts.substr(0, comma), kEtcdPort);
@@ -38,7 +39,8 @@ base::Result<void> apply_dcs_url(std::string_view url, CtlSettings& settings) {
     settings.etcd.hosts.push_back(std::move(*address));
     hosts.remove_prefix(std::min(comma + 1, hosts.size()));
   }
-  if (settings.etcd.hosts.empty()) settings.etcd.hosts.push_back({"localhost", kEtcdPort});
+  if (settings.etcd.hosts.empty() && settings.etcd.srv.empty())
+    settings.etcd.hosts.push_back({"localhost", kEtcdPort});
   return {};
 }
 

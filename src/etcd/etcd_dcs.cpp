@@ -89,7 +89,7 @@ class EtcdDcs final : public ports::Dcs {
 };
 
 Result<net::TlsContext> tls_for(const patroni::EtcdConfig& config) {
-  if (!config.tls) return net::TlsContext();
+  if (!config.tls && config.srv.empty()) return net::TlsContext();  // records may ask for TLS
   return net::make_tls_context(net::TlsClientOptions{.ca = {config.files.cacert, "etcd3.cacert"},
                                                      .certificate = {config.files.cert, "etcd3.cert"},
                                                      .key = {config.files.key, "etcd3.key"}});
@@ -98,15 +98,19 @@ Result<net::TlsContext> tls_for(const patroni::EtcdConfig& config) {
 }  // namespace
 
 Result<std::unique_ptr<ports::Dcs>> make_dcs(net::Runtime& runtime, const patroni::EtcdConfig& config) {
-  if (config.hosts.empty())
+  if (config.hosts.empty() && config.srv.empty())
     return fail(ErrorKind::invalid, "etcd3.hosts names no endpoint; give it host:port of every etcd member");
   auto tls = tls_for(config);
   if (!tls) return std::unexpected(std::move(tls.error()));
   std::list<net::HttpEndpoint> endpoints;
-  for (const auto& [host, port] : config.hosts) endpoints.push_back({config.tls, host, port});
-  auto gateway =
-      std::make_shared<Gateway>(runtime, net::HttpClient(runtime, {.tls = std::move(*tls)}),
-                                std::move(endpoints), Credentials{config.username, config.password});
+  std::unique_ptr<Discovery> discovery;
+  if (config.srv.empty())
+    for (const auto& [host, port] : config.hosts) endpoints.push_back({config.tls, host, port});
+  else
+    discovery = std::make_unique<Discovery>(runtime, config.srv, config.srv_suffix);
+  auto gateway = std::make_shared<Gateway>(
+      runtime, net::HttpClient(runtime, {.tls = std::move(*tls)}), std::move(endpoints),
+      Credentials{config.username, config.password}, std::move(discovery));
   return std::make_unique<EtcdDcs>(std::move(gateway));
 }
 

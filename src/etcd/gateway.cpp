@@ -17,6 +17,7 @@ using telemetry::Level;
 constexpr base::Duration kFirstPause =
     std::chrono::milliseconds(50);  // between two rounds over all endpoints
 constexpr base::Duration kLongestPause = std::chrono::seconds(1);
+constexpr base::Duration kDiscoverAgain = std::chrono::seconds(10);  // at the earliest
 
 Meaning meaning_of(const base::Error& http) {
   switch (http.kind) {
@@ -78,11 +79,28 @@ struct Gateway::Pass {
 };
 
 Gateway::Gateway(net::Runtime& runtime, net::HttpClient client, std::list<net::HttpEndpoint> endpoints,
-                 Credentials credentials)
+                 Credentials credentials, std::unique_ptr<Discovery> discovery)
     : runtime_(runtime),
       client_(std::move(client)),
       endpoints_(std::move(endpoints)),
-      credentials_(std::move(credentials)) {}
+      credentials_(std::move(credentials)),
+      discovery_(std::move(discovery)) {}
+
+// A name server that is slow or away leaves the endpoints as they are.
+Task<void> Gateway::discover(base::Instant deadline) {
+  auto& clock = runtime_.clock();
+  if (!discovery_ || (discovered_at_ && clock.now() < *discovered_at_ + kDiscoverAgain)) co_return;
+  discovered_at_ = clock.now();
+  auto found = co_await ports::until(clock, deadline, discovery_->find());
+  if (found && *found) {
+    discovery_problem_.clear();
+    if (endpoints_ != **found) endpoints_ = std::move(**found);
+    co_return;
+  }
+  auto problem = found ? found->error().message : std::string("no name server answered in time");
+  if (problem != discovery_problem_) telemetry::log(Level::warning, "etcd: {}", problem);
+  discovery_problem_ = std::move(problem);
+}
 
 void Gateway::failed(const net::HttpEndpoint& endpoint) {
   const auto place = std::ranges::find(endpoints_, endpoint);
@@ -92,7 +110,9 @@ void Gateway::failed(const net::HttpEndpoint& endpoint) {
 Task<Result<Gateway::Answer>> Gateway::call(Call call, base::Instant deadline) {
   auto& clock = runtime_.clock();
   bool may_have_happened = false;
+  if (endpoints_.empty()) co_await discover(deadline);
   for (auto pause = kFirstPause;; pause = std::min(2 * pause, kLongestPause)) {
+    if (endpoints_.empty()) co_return fail(ErrorKind::unreachable, "{}", discovery_problem_);
     Pass pass;
     const std::vector<net::HttpEndpoint> order(endpoints_.begin(), endpoints_.end());
     for (std::size_t i = 0; i < order.size(); ++i) {
@@ -109,6 +129,7 @@ Task<Result<Gateway::Answer>> Gateway::call(Call call, base::Instant deadline) {
       if (may_have_happened && call.effect == Effect::once) co_return unknown_outcome(pass);
     }
     if (adopt_other_cluster(pass)) continue;
+    if (discovery_ && clock.now() < deadline) co_await discover(deadline);
     const auto lasting = pass.lasting();
     if (!lasting && clock.now() + pause < deadline) {
       co_await clock.sleep_until(clock.now() + pause);

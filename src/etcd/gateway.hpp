@@ -4,11 +4,13 @@
 #include <functional>
 #include <list>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "base/result.hpp"
 #include "base/task.hpp"
+#include "etcd/discovery.hpp"
 #include "etcd/messages.hpp"
 #include "net/http_client.hpp"
 #include "net/runtime.hpp"
@@ -35,8 +37,9 @@ struct Credentials {
 
 class Gateway {
  public:
+  // With a `discovery` the endpoints come from it: at first, and anew when all of them fail.
   Gateway(net::Runtime& runtime, net::HttpClient client, std::list<net::HttpEndpoint> endpoints,
-          Credentials credentials);
+          Credentials credentials, std::unique_ptr<Discovery> discovery = nullptr);
 
   struct Answer {
     Reply reply;
@@ -51,7 +54,10 @@ class Gateway {
   base::Task<base::Result<net::HttpStream>> open_watch(net::HttpEndpoint endpoint, std::string body,
                                                        base::Instant deadline);
 
-  net::HttpEndpoint first() const { return endpoints_.front(); }
+  // Absent: none has been found yet.
+  std::optional<net::HttpEndpoint> first() const {
+    return endpoints_.empty() ? std::nullopt : std::optional(endpoints_.front());
+  }
   // From now on the other endpoints are tried before this one.
   void failed(const net::HttpEndpoint& endpoint);
   void forget_token() { token_.reset(); }
@@ -73,6 +79,7 @@ class Gateway {
   using Outcome = std::expected<Reply, Problem>;
   struct Pass;
 
+  base::Task<void> discover(base::Instant deadline);
   base::Task<Outcome> attempt(net::HttpEndpoint endpoint, Call call, base::Instant deadline);
   base::Task<Outcome> send(net::HttpEndpoint endpoint, Call call, base::Instant deadline);
   base::Task<std::optional<Problem>> authenticate(net::HttpEndpoint endpoint, base::Instant deadline);
@@ -86,6 +93,9 @@ class Gateway {
   net::HttpClient client_;
   std::list<net::HttpEndpoint> endpoints_;  // the best first
   Credentials credentials_;
+  std::unique_ptr<Discovery> discovery_;
+  std::optional<base::Instant> discovered_at_;  // or tried to
+  std::string discovery_problem_;
   std::optional<std::string> token_;
   bool authentication_off_ = false;
   Seen seen_;

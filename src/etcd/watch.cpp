@@ -48,7 +48,7 @@ Task<void> Watch::keep_watching() {
   while (!ended_) {
     const auto endpoint = gateway_->first();
     served_ = false;
-    co_await watch_at(endpoint);
+    if (endpoint) co_await watch_at(*endpoint);
     if (ended_) break;
     if (served_) pause = kFirstPause;
     co_await clock().sleep_until(clock().now() + pause);

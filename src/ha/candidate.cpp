@@ -104,6 +104,10 @@ std::vector<Member> peers_to_ask(const Situation& s) {
     if (member.name != s.local.name) peers.push_back(member);
   const auto& last = s.local.memory.last_leader;
   if (last && !s.cluster->member(last->name)) peers.push_back(*last);
+  if (!s.settings.failsafe_mode) return peers;
+  for (const auto& [name, api_url] : s.cluster->failsafe)
+    if (name != s.local.name && std::ranges::find(peers, name, &Member::name) == peers.end())
+      peers.push_back({.name = name, .api_url = api_url});
   return peers;
 }
 

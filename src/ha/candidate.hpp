@@ -39,7 +39,8 @@ bool electable(const Situation& situation, std::string_view member);
 // A synchronous standby that was healthy when it last said something; never this node.
 std::optional<MemberName> lossless_candidate(const Situation& situation);
 
-// Whom to ask how far they are: the other members, and who led last, even if its entry is gone.
+// Whom to ask how far they are: the other members, and who led last or is in /failsafe, even if its entry is
+// gone.
 std::vector<Member> peers_to_ask(const Situation& situation);
 
 // Whether a switchover asked of the present leader (this node) can be carried out, and who would take over.

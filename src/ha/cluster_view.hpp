@@ -85,6 +85,7 @@ struct PeerStatus {
   // A promise: the member saw no leader while /sync had this revision, has ended its WAL receiver, and will
   // confirm no commit to anybody until it sees one. Absent from a Patroni.
   std::optional<Revision> confirms_nothing_since;
+  bool watchdog_failed = false;  // it may lead only with a watchdog, and has none
 };
 
 struct LeaderKey {
@@ -135,6 +136,7 @@ struct ClusterView {
   ClusterStatus status;
   std::vector<pg::Timeline> history;           // the timelines that were left, oldest first
   std::map<MemberName, std::string> failsafe;  // who must agree in failsafe mode, and their api_url
+  Revision failsafe_revision = 0;              // 0: there is no such key
 
   const Member* member(std::string_view name) const {
     for (const auto& member : members)

@@ -7,6 +7,12 @@
 namespace holdfast::ha {
 namespace {
 
+std::string names_of(const std::map<MemberName, std::string>& members) {
+  std::string names;
+  for (const auto& [name, url] : members) names += (names.empty() ? "" : ",") + name;
+  return names;
+}
+
 struct Describe {
   std::string operator()(const Wait&) const { return "wait"; }
   std::string operator()(const ObtainLease&) const { return "obtain_lease"; }
@@ -15,6 +21,9 @@ struct Describe {
   std::string operator()(const AcquireLeaderKey&) const { return "acquire_leader_key"; }
   std::string operator()(const ReleaseLeaderKey&) const { return "release_leader_key"; }
   std::string operator()(const PollPeers&) const { return "poll_peers"; }
+  std::string operator()(const AskFailsafeMembers& ask) const {
+    return fmt::format("ask_failsafe_members [{}]", names_of(ask.members));
+  }
   std::string operator()(const WriteSyncState& write) const {
     const auto quorum = write.state.quorum == 0 ? "" : fmt::format(" quorum {}", write.state.quorum);
     return fmt::format("write_sync_state {} [{}]{}", write.state.leader, fmt::join(write.state.standbys, ","),
@@ -23,6 +32,9 @@ struct Describe {
   std::string operator()(const DeleteSyncState&) const { return "delete_sync_state"; }
   std::string operator()(const ClearFailoverRequest&) const { return "clear_failover_request"; }
   std::string operator()(const WriteHistory&) const { return "write_history"; }
+  std::string operator()(const WriteFailsafe& write) const {
+    return fmt::format("write_failsafe [{}]", names_of(write.members));
+  }
   std::string operator()(const SetSyncNames& set) const {
     return fmt::format("set_sync_names '{}'", set.names);
   }
@@ -68,6 +80,10 @@ struct Describe {
   std::string operator()(const ConfirmBootstrap&) const { return "confirm_bootstrap"; }
   std::string operator()(const AdoptCluster&) const { return "adopt_cluster"; }
   std::string operator()(const CheckName&) const { return "check_name"; }
+  std::string operator()(const ArmWatchdog& arm) const {
+    return fmt::format("arm_watchdog {}", base::to_string(arm.timeout));
+  }
+  std::string operator()(const DisarmWatchdog&) const { return "disarm_watchdog"; }
   std::string operator()(const Refuse&) const { return "refuse"; }
   std::string operator()(const Exit&) const { return "exit"; }
 };

@@ -33,6 +33,10 @@ struct AcquireLeaderKey {
 };
 struct ReleaseLeaderKey {};
 struct PollPeers {};
+// Ask each of them to confirm that this node leads: member name and api_url. Nobody: it is confirmed.
+struct AskFailsafeMembers {
+  std::map<MemberName, std::string> members;
+};
 
 // All writes below compare the leader key with our epoch, so a deposed leader writes nothing.
 struct WriteSyncState {
@@ -45,6 +49,10 @@ struct ClearFailoverRequest {
   Revision mod_revision = 0;
 };
 struct WriteHistory {};
+struct WriteFailsafe {
+  std::map<MemberName, std::string> members;
+  Revision mod_revision = 0;
+};
 
 struct SetSyncNames {
   std::string names;
@@ -102,6 +110,12 @@ struct DropRequest {
   RequestKind kind = RequestKind::scheduled_restart;
 };
 
+// Starts the watchdog device, or gives it another timeout.
+struct ArmWatchdog {
+  base::Duration timeout{};
+};
+struct DisarmWatchdog {};
+
 struct TakeInitializeKey {};
 // Announces what was bootstrapped: initialize, config and leader in one transaction.
 struct AnnounceBootstrap {
@@ -125,10 +139,11 @@ struct Exit {};
 
 using Action =
     std::variant<Wait, ObtainLease, RenewLease, ReclaimLeaderKey, AcquireLeaderKey, ReleaseLeaderKey,
-                 PollPeers, WriteSyncState, DeleteSyncState, ClearFailoverRequest, WriteHistory, SetSyncNames,
-                 SyncSlots, FetchSlots, PlaceSlots, Follow, CompareTimelines, Bootstrap, Clone, StartPostgres,
-                 StopPostgres, RestartPostgres, Promote, Rewind, CancelJob, DropRequest, TakeInitializeKey,
-                 AnnounceBootstrap, ConfirmBootstrap, AdoptCluster, CheckName, Refuse, Exit>;
+                 PollPeers, AskFailsafeMembers, WriteSyncState, DeleteSyncState, ClearFailoverRequest,
+                 WriteHistory, WriteFailsafe, SetSyncNames, SyncSlots, FetchSlots, PlaceSlots, Follow,
+                 CompareTimelines, Bootstrap, Clone, StartPostgres, StopPostgres, RestartPostgres, Promote,
+                 Rewind, CancelJob, DropRequest, TakeInitializeKey, AnnounceBootstrap, ConfirmBootstrap,
+                 AdoptCluster, CheckName, ArmWatchdog, DisarmWatchdog, Refuse, Exit>;
 
 // "acquire_leader_key", "stop_postgres immediate": for logs, transcripts and the journal.
 std::string to_string(const Action& action);

@@ -10,8 +10,9 @@ namespace holdfast::ha {
 struct Lease {
   LeaseId id = 0;
   base::Instant
-      renewed_at;  // when the last successful grant or renewal was SENT: etcd counts from no earlier
-  base::Duration ttl{};
+      renewed_at;        // when the last successful grant or renewal was SENT: etcd counts from no earlier
+  base::Duration ttl{};  // as etcd granted it: it may have raised a very small one
+  base::Duration asked_ttl{};  // what was asked for
 };
 
 // A primary may run until here: earlier than any other node can hold the leader key, with time left to end

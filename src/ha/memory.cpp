@@ -1,11 +1,14 @@
 #include "ha/memory.hpp"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 #include "ha/control.hpp"
+#include "ha/failsafe.hpp"
 #include "ha/rules.hpp"
 #include "ha/slots.hpp"
 #include "ha/sync_plan.hpp"
+#include "ha/watchdog.hpp"
 
 namespace holdfast::ha {
 namespace {
@@ -20,11 +23,19 @@ void fold_since(std::optional<base::Instant>& since, bool holds, base::Instant n
 
 void fold_right(Situation& s) {
   if (!s.cluster) return;  // etcd is silent: what was true stays true until it runs out
-  if (leads_by_own_lease(s))
-    s.local.right_until = right_until(*s.local.lease);
-  else if (s.cluster
-               ->leader)  // otherwise the key went before its time, and may be taken back (race.take_back)
-    s.local.right_until.reset();
+  if (leads_by_own_lease(s)) {
+    s.local.right_until = renewed_right(s.local);
+  } else if (s.cluster->leader && !is_leader(s)) {
+    lose_right(s.local);
+  }  // otherwise the key went before its time, and may be taken back (race.take_back)
+}
+
+void fold_failsafe(Situation& s) {
+  auto& known = s.local.memory.failsafe;
+  if (!etcd_unknown(s)) known.refused_since.reset();
+  if (!s.cluster) return;
+  known.members = s.cluster->failsafe;
+  if (known.attempt && known.attempt->seen != s.cluster->failsafe_revision) known.attempt.reset();
 }
 
 // While WAL still comes, somebody writes it.
@@ -61,10 +72,34 @@ void fold_pause(Situation& s) {
 
 }  // namespace
 
+base::Instant renewed_right(const LocalState& local) {
+  const auto& confirmed = local.memory.failsafe.confirmed_until;
+  auto right = local.lease ? right_until(*local.lease) : base::Instant();
+  if (confirmed) right = std::max(right, *confirmed);
+  // An armed watchdog ends the host: PostgreSQL must have ended before, and the device been stopped.
+  if (const auto limit = watchdog_limit(local.watchdog)) right = std::min(right, *limit);
+  return right;
+}
+
+void lose_right(LocalState& local) {
+  local.right_until.reset();
+  local.memory.failsafe.confirmed_until.reset();
+}
+
+void fold_peer_reports(Situation& s) {
+  auto& given = s.local.memory.promise;
+  if (!given || !s.peers) return;
+  const auto found = s.peers->find(given->leader.name);
+  if (found == s.peers->end() || !found->second) return;
+  // A running standby is no primary, and without the key it does not become one.
+  if (found->second->running && found->second->in_recovery) given.reset();
+}
+
 void fold_observation(Situation& s) {
   auto& memory = s.local.memory;
   const auto& status = s.local.instance.status;
   fold_right(s);
+  fold_failsafe(s);
   fold_last_leader(s);
   if (s.local.instance.process != Process::stopped) memory.owes_start = false;
   fold_pause(s);

@@ -20,6 +20,8 @@ struct Group {
 const std::vector<Group>& groups() {
   static const std::vector<Group> table{
       {"safety", "What must never go on, whatever else is true.", safety_rules()},
+      {"failsafe", "etcd is silent; the members say whether a primary may go on.", failsafe_rules()},
+      {"watchdog", "The device that ends this host when its agent cannot end PostgreSQL.", watchdog_rules()},
       {"lease", "Staying known to etcd.", lease_rules()},
       {"stop", "The agent was asked to end.", stop_rules()},
       {"control", "What people asked of this node.", control_rules()},

@@ -10,6 +10,8 @@ namespace holdfast::ha {
 using Verdict = std::optional<Proposal>;
 
 std::span<const Rule> safety_rules();
+std::span<const Rule> failsafe_rules();
+std::span<const Rule> watchdog_rules();
 std::span<const Rule> lease_rules();
 std::span<const Rule> stop_rules();
 std::span<const Rule> control_rules();

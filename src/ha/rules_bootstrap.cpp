@@ -2,6 +2,7 @@
 #include <numeric>
 
 #include "ha/rules.hpp"
+#include "ha/watchdog.hpp"
 
 namespace holdfast::ha {
 namespace {
@@ -52,7 +53,7 @@ Verdict release_without_data(const Situation& s) {
 Verdict take_initialize_key(const Situation& s) {
   if (!s.cluster || !replaceable(s.local.instance) || s.cluster->initialize || s.local.tags.nofailover)
     return std::nullopt;
-  if (!s.local.lease) return std::nullopt;  // the key must go when this node does
+  if (!s.local.lease || watchdog_failed(s)) return std::nullopt;  // the key must go when this node does
   return Proposal{TakeInitializeKey{}, "no cluster in etcd and no data here"};
 }
 
@@ -147,7 +148,8 @@ Verdict wait(const Situation& s) {
   if (!replaceable(s.local.instance)) return std::nullopt;
   return Proposal{Wait{next_look(s)}, !s.cluster               ? "etcd cannot be reached"
                                       : !s.cluster->initialize ? "this node cannot make a cluster: it has no "
-                                                                 "lease, or is tagged nofailover"
+                                                                 "lease or required watchdog, or is tagged "
+                                                                 "nofailover"
                                       : !initialized(s)        ? "another node is bootstrapping the cluster"
                                       : s.cluster->leader      ? "the leader is not ready to be cloned"
                                                                : "there is no leader to clone from"};

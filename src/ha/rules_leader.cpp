@@ -3,6 +3,7 @@
 
 #include "ha/candidate.hpp"
 #include "ha/control.hpp"
+#include "ha/failsafe.hpp"
 #include "ha/rules.hpp"
 #include "ha/slot_rules.hpp"
 #include "ha/sync_plan.hpp"
@@ -60,6 +61,14 @@ Verdict claim_sync_state(const Situation& s) {
       ours ? fmt::format("until the promotion [{}] confirm nothing", fmt::join(sync->standbys, ","))
            : fmt::format("the synchronous set is still {}'s",
                          sync && !sync->leader.empty() ? sync->leader : "nobody")};
+}
+
+// The key can come to us after all, by a request that was long on its way.
+Verdict honour_promise(const Situation& s) {
+  const auto* given = promise(s);
+  if (!leads_standby(s) || given == nullptr) return std::nullopt;
+  return Proposal{ReleaseLeaderKey{}, fmt::format("{} leads in failsafe mode, and was promised another {}",
+                                                  given->leader.name, base::to_string(given->until - s.now))};
 }
 
 // The names a former primary left behind would make the new one wait for standbys that are not in /sync.
@@ -177,6 +186,14 @@ Verdict record_history(const Situation& s) {
   return Proposal{WriteHistory{}, fmt::format("timeline {} is new", timeline)};
 }
 
+Verdict write_failsafe(const Situation& s) {
+  if (!leads(s) || !s.settings.failsafe_mode) return std::nullopt;
+  auto wanted = wanted_failsafe(s);
+  if (wanted == s.cluster->failsafe) return std::nullopt;
+  return Proposal{WriteFailsafe{std::move(wanted), s.cluster->failsafe_revision},
+                  "the members that must confirm a primary when etcd is silent"};
+}
+
 Verdict wait_for_standby(const Situation& s) {
   if (!leads_primary(s)) return std::nullopt;
   auto why = strict_wait(s);
@@ -197,6 +214,8 @@ constexpr Rule kRules[] = {
      refused_promotion},
     {"leader.give_up_promotion",
      "Stop PostgreSQL when its promotion failed; the key follows when it has stopped.", give_up_promotion},
+    {"leader.honour_promise", "Give the key back while another was promised to go on as primary.",
+     honour_promise},
     {"leader.claim_sync_state", "Before promoting or accepting writes, /sync must be this leader's.",
      claim_sync_state},
     {"leader.reset_sync_names",
@@ -219,6 +238,7 @@ constexpr Rule kRules[] = {
     {"leader.sync_slots",
      "Keep a slot for each other member, and the permanent ones; drop what nobody wants.", sync_leader_slots},
     {"leader.record_history", "Write the new timeline into /history.", record_history},
+    {"leader.write_failsafe", "Keep /failsafe: whom to ask when etcd is silent.", write_failsafe},
     {"leader.wait_for_standby", "Strict mode: commits wait, for no standby is there to confirm them.",
      wait_for_standby},
     {"leader.wait", "All is well.", wait},

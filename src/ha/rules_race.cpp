@@ -3,7 +3,9 @@
 
 #include "ha/candidate.hpp"
 #include "ha/control.hpp"
+#include "ha/failsafe.hpp"
 #include "ha/rules.hpp"
+#include "ha/watchdog.hpp"
 
 namespace holdfast::ha {
 namespace {
@@ -111,15 +113,59 @@ Verdict take_back(const Situation& s) {
       s, fmt::format("the leader key is gone, {} before our right ends", base::to_string(*right - s.now)));
 }
 
-Verdict poll_peers(const Situation& s) {
-  if (!no_leader(s) || s.peers) return std::nullopt;
-  return Proposal{PollPeers{}, fmt::format("no leader; {} others to ask", peers_to_ask(s).size())};
-}
-
 const PeerStatus* report_of(const Situation& s, const MemberName& name) {
   if (!s.peers) return nullptr;
   const auto found = s.peers->find(name);
   return found != s.peers->end() && found->second ? &*found->second : nullptr;
+}
+
+Verdict no_watchdog(const Situation& s) {
+  if (!standby_races(s) || !watchdog_failed(s)) return std::nullopt;
+  return keep_waiting(s, fmt::format("a watchdog is required: {}", *watchdog_obstacle(s)));
+}
+
+// In failsafe mode whoever is not in /failsafe would not be asked by a primary that lost etcd.
+Verdict not_in_failsafe(const Situation& s) {
+  if (!standby_races(s) || !s.settings.failsafe_mode) return std::nullopt;
+  if (s.cluster->failsafe.empty() || s.cluster->failsafe.contains(s.local.name)) return std::nullopt;
+  return keep_waiting(s, "not in /failsafe: a primary that lost etcd would not ask us");
+}
+
+Verdict follow_failsafe_leader(const Situation& s) {
+  const auto leader = promised_leader(s);
+  if (!leader || (s.cluster && s.cluster->leader) || !s.local.tags.replicatefrom.empty()) return std::nullopt;
+  const auto& status = s.local.instance.status;
+  if (!status || !status->in_recovery || s.local.job || s.local.instance.upstream == leader)
+    return std::nullopt;
+  return Proposal{Follow{leader}, fmt::format("{} leads in failsafe mode", leader->name)};
+}
+
+Verdict promised(const Situation& s) {
+  const auto* given = promise(s);
+  if (!standby_races(s) || given == nullptr) return std::nullopt;
+  return keep_waiting(s, fmt::format("{} leads in failsafe mode; promised for another {}", given->leader.name,
+                                     base::to_string(given->until - s.now)));
+}
+
+// What this agent promised before it was restarted it does not know.
+Verdict may_have_promised(const Situation& s) {
+  if (!standby_races(s) || !s.peers || !s.settings.failsafe_mode) return std::nullopt;
+  const auto forgotten_until = s.local.memory.agent_started_at + s.settings.ttl;
+  if (s.now >= forgotten_until) return std::nullopt;
+  for (const auto& [name, url] : s.cluster->failsafe) {
+    if (name == s.local.name) continue;
+    const auto* report = report_of(s, name);
+    if (report && report->running && report->in_recovery) continue;
+    return keep_waiting(
+        s,
+        fmt::format("{} may lead in failsafe mode, and we may have agreed to it before our restart", name));
+  }
+  return std::nullopt;
+}
+
+Verdict poll_peers(const Situation& s) {
+  if (!no_leader(s) || s.peers) return std::nullopt;
+  return Proposal{PollPeers{}, fmt::format("no leader; {} others to ask", peers_to_ask(s).size())};
 }
 
 Verdict leave_to_candidate(const Situation& s) {
@@ -159,6 +205,7 @@ Verdict peer_is_ahead(const Situation& s) {
   const auto& own = *s.local.instance.status;
   for (const auto& [name, report] : *s.peers) {
     if (!report || !report->running || !report->dcs_reachable || !electable(s, name)) continue;
+    if (report->watchdog_failed) continue;
     if (std::tuple(report->timeline, report->position) <= std::tuple(own.timeline, own.position)) continue;
     // It has received what we wrote since we looked at ourselves.
     if (!own.in_recovery && report->in_recovery && report->timeline == own.timeline) continue;
@@ -184,6 +231,7 @@ Verdict prefer_higher_priority(const Situation& s) {
   for (const auto& [name, report] : *s.peers) {
     const auto* member = s.cluster->member(name);
     if (!report || !report->running || !report->dcs_reachable || !member || !electable(s, name)) continue;
+    if (report->watchdog_failed) continue;
     if (member->tags.failover_priority <= s.local.tags.failover_priority) continue;
     if (name == former_leader(s)) continue;                               // it has just gone
     if (quorum_decides(s) && !s.cluster->sync->includes(name)) continue;  // it may not get the votes
@@ -240,7 +288,15 @@ constexpr Rule kRules[] = {
      promotion_failed},
     {"race.not_electable", "Leave the key to those who have every acknowledged commit.", not_electable},
     {"race.take_back", "A primary whose right has not ended takes its key back at once.", take_back},
+    {"race.no_watchdog", "Without the watchdog it requires, a node leaves the key to others.", no_watchdog},
+    {"race.not_in_failsafe", "In failsafe mode, leave the key to those whom a cut off primary would ask.",
+     not_in_failsafe},
+    {"race.follow_failsafe_leader", "Stream from the primary that leads in failsafe mode.",
+     follow_failsafe_leader},
     {"race.poll_peers", "Ask the other members how far they are.", poll_peers},
+    {"race.promised", "Do not succeed a primary that was told it may go on.", promised},
+    {"race.may_have_promised", "After a restart, do not succeed one that may have been told so.",
+     may_have_promised},
     {"race.leave_to_candidate", "Leave the key to the candidate of a switchover.", leave_to_candidate},
     {"race.stepped_down", "After stepping down by request, leave the key to another.", stepped_down},
     {"race.primary_is_alive", "Let a running primary take its key back.", primary_is_alive},

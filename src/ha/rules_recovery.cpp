@@ -2,6 +2,7 @@
 
 #include "ha/candidate.hpp"
 #include "ha/control.hpp"
+#include "ha/failsafe.hpp"
 #include "ha/rules.hpp"
 #include "ha/slot_rules.hpp"
 
@@ -87,12 +88,28 @@ Verdict start_as_leader(const Situation& s) {
                   was_primary(s) ? "we hold the leader key" : "we hold the leader key and shall be promoted"};
 }
 
+// The members have confirmed that we lead, and will be asked again as soon as PostgreSQL is starting.
+Verdict start_in_failsafe(const Situation& s) {
+  if (!stopped_with_data(s) || !was_primary(s) || !etcd_unknown(s) || !failsafe_members(s))
+    return std::nullopt;
+  if (!s.local.right_until || s.now >= *s.local.right_until || s.local.memory.failsafe.refused_since)
+    return std::nullopt;
+  return Proposal{StartPostgres{}, "etcd is silent, and our right to run a primary has not ended"};
+}
+
 Verdict start_without_etcd(const Situation& s) {
   if (!stopped_with_data(s) || s.cluster) return std::nullopt;
-  if (was_primary(s))
-    return Proposal{Wait{next_look(s)}, "etcd cannot be reached; a primary may not be started"};
-  return Proposal{StartPostgres{.standby = true, .upstream = s.local.instance.upstream},
-                  "etcd cannot be reached; going on as the standby we were"};
+  const auto leader = promised_leader(s);
+  if (!was_primary(s))
+    return Proposal{StartPostgres{.standby = true, .upstream = leader ? leader : s.local.instance.upstream},
+                    "etcd cannot be reached; going on as the standby we were"};
+  // What this agent has ended can at least be read. Of other data it does not know what became of it.
+  const auto& right = s.local.right_until;
+  if (right && (s.now >= *right || s.local.memory.failsafe.refused_since))
+    return Proposal{StartPostgres{.standby = true, .upstream = leader},
+                    "etcd cannot be reached; read only until it is known who leads"};
+  const auto until = right ? std::min(next_look(s), std::max(*right, s.now + 1ms)) : next_look(s);
+  return Proposal{Wait{until}, "etcd cannot be reached; a primary may not be started"};
 }
 
 // Starting would only be undone: as soon as the candidate leads, our WAL has to be compared with its own.
@@ -109,7 +126,9 @@ Verdict let_candidate_lead(const Situation& s) {
 
 Verdict start_to_race(const Situation& s) {
   if (!stopped_with_data(s) || !s.cluster || s.cluster->leader) return std::nullopt;
-  return Proposal{StartPostgres{.standby = true, .upstream = wanted_upstream(s)},
+  auto upstream = promised_leader(s);
+  if (!upstream) upstream = wanted_upstream(s);
+  return Proposal{StartPostgres{.standby = true, .upstream = std::move(upstream)},
                   "there is no leader; as standby we can take part in the race"};
 }
 
@@ -205,7 +224,9 @@ constexpr Rule kRules[] = {
     {"recovery.back_off", "Pause after a failed start.", back_off},
     {"recovery.place_slots", "Place the slot files that were read from the leader.", place_slots},
     {"recovery.start_as_leader", "The leader starts its PostgreSQL as what it was.", start_as_leader},
-    {"recovery.start_without_etcd", "Without etcd a standby goes on, a primary does not start.",
+    {"recovery.start_in_failsafe", "Without etcd, start a primary whose right has not ended.",
+     start_in_failsafe},
+    {"recovery.start_without_etcd", "Without etcd a standby goes on, and who led before becomes one.",
      start_without_etcd},
     {"recovery.let_candidate_lead", "After a crash, first let the standby that has every commit take over.",
      let_candidate_lead},

@@ -20,7 +20,7 @@ Verdict right_expired(const Situation& s) {
   // After a freeze etcd may answer that the key is still ours: then nobody else led in between, and one
   // renewal is tried (lease.renew). If that gets no good answer either, the lease can be anybody's the next
   // moment. If the key is gone, somebody may have led and written already.
-  if (is_leader(s) && !s.local.memory.lease_failed_at) return std::nullopt;
+  if (leads_by_own_lease(s) && !s.local.memory.lease_failed_at) return std::nullopt;
   return end_primary(fmt::format("the right to run a primary ended {} ago and could not be renewed",
                                  base::to_string(s.now - *s.local.right_until)));
 }

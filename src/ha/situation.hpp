@@ -73,6 +73,30 @@ struct SlotMemory {
   std::optional<ClusterView> last_seen;         // what etcd said before it fell silent
 };
 
+// In failsafe mode (ha/failsafe.hpp): what this node has promised another that leads.
+struct FailsafePromise {
+  Member leader;                         // its name, conn_url and api_url
+  base::Instant until;                   // this node does not lead before
+  std::map<std::string, pg::Lsn> slots;  // of the leader, when it last asked
+};
+
+// What a leader knows of those who must confirm that it leads when etcd is silent.
+struct FailsafeStanding {
+  std::map<MemberName, std::string> members;  // /failsafe as last read: name and api_url
+  // A write of /failsafe that may yet happen: it cannot once the key has another revision.
+  struct Attempt {
+    Revision seen = 0;
+    std::map<MemberName, std::string> members;
+  };
+  std::optional<Attempt> attempt;
+  std::optional<base::Instant> asked_at;         // last
+  std::optional<base::Instant> confirmed_at;     // when they were asked that all confirmed last
+  std::optional<base::Instant> confirmed_until;  // the right that followed from it
+  std::optional<base::Instant> refused_since;    // absent: the last answers were good
+  std::string refusal;                           // who, and why
+  std::map<MemberName, pg::Lsn> positions;       // of the members, as they answered
+};
+
 // What this node remembers from tick to tick. A restarted agent begins with an empty one.
 struct Memory {
   base::Instant agent_started_at;
@@ -97,6 +121,27 @@ struct Memory {
   SlotMemory slots;
   CallbackMemory callbacks;
   std::optional<bool> name_taken;  // by another node that runs; absent: not asked
+  std::optional<FailsafePromise> promise;
+  FailsafeStanding failsafe;
+};
+
+// The device that ends this host when nobody feeds it any more.
+struct Watchdog {
+  enum class Mode { off, automatic, required } mode = Mode::off;
+  base::Duration safety_margin = std::chrono::seconds(5);  // below zero: the timeout is half of the ttl
+  bool usable = false;                                     // there is a device that we may write to
+  bool armed = false;
+  base::Duration asked_for{}, timeout{};  // armed: the timeout asked for, and the one in effect
+  base::Instant fed_at;                   // armed: from here it counts
+  bool shortened = false;                 // armed: with less than asked for, because the last answer was slow
+
+  struct Failure {
+    base::Duration wanted{};
+    std::string why;
+    base::Instant at;
+    int in_a_row = 1;
+  };
+  std::optional<Failure> failure;  // of the last attempt to arm it
 };
 
 struct LocalState {
@@ -107,9 +152,11 @@ struct LocalState {
   Instance instance;
   std::optional<Lease> lease;
   // Until when a primary may run here: known once the leader key was seen on our lease, kept while etcd is
-  // silent or says that nobody has the key, gone when it has another's name, or was released.
+  // silent or says that nobody has the key, prolonged by the members in failsafe mode, gone when the key has
+  // another's name, or was released.
   std::optional<base::Instant> right_until;
   std::optional<RunningJob> job;
+  Watchdog watchdog;
   bool stop_requested = false;
   Requests requests;
   Memory memory;

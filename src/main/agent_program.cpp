@@ -22,6 +22,7 @@
 #include "net/tls.hpp"
 #include "patroni/member_value.hpp"
 #include "postgres/local_postgres.hpp"
+#include "system/watchdog.hpp"
 #include "telemetry/log.hpp"
 
 namespace holdfast {
@@ -173,8 +174,9 @@ base::Result<agent::ExitReason> run_node(const std::string& path, const patroni:
   if (!postgres) return std::unexpected(postgres.error());
 
   net::HttpClient http(runtime, {.tls = *to_peers});
-  agent::HttpPeers peers(http);
-  agent::Agent agent({runtime.clock(), **dcs, **postgres, peers}, config);
+  agent::HttpPeers peers(http, config.ctl.username, config.ctl.password);
+  const auto watchdog = system::make_watchdog(config.watchdog);
+  agent::Agent agent({runtime.clock(), **dcs, **postgres, peers, *watchdog}, config);
   agent::RestApi api(agent, [&runtime](std::string host) {
     return net::resolve_host(runtime, std::move(host), runtime.clock().now() + kResolveTime);
   });

@@ -300,20 +300,24 @@ void read_tags(YamlMap root, NodeConfig& into) {
 
 void read_watchdog(YamlMap root, WatchdogConfig& into) {
   using Mode = WatchdogConfig::Mode;
-  constexpr std::array<std::pair<std::string_view, Mode>, 5> kModes{{{"off", Mode::off},
-                                                                     {"automatic", Mode::automatic},
-                                                                     {"required", Mode::required},
+  constexpr std::array<std::pair<std::string_view, Mode>, 9> kModes{{{"off", Mode::off},
+                                                                     {"disable", Mode::off},
+                                                                     {"disabled", Mode::off},
                                                                      {"false", Mode::off},
-                                                                     {"no", Mode::off}}};
+                                                                     {"no", Mode::off},
+                                                                     {"automatic", Mode::automatic},
+                                                                     {"auto", Mode::automatic},
+                                                                     {"required", Mode::required},
+                                                                     {"require", Mode::required}}};
   auto map = root.section("watchdog");
   map.choice<Mode>("mode", kModes, into.mode);
   map.text("device", into.device);
   std::int64_t margin = 5;
   if (map.integer("safety_margin", -1, 3600, margin))
     into.safety_margin = margin < 0 ? base::Duration(-1) : base::Duration(std::chrono::seconds(margin));
-  map.known({"driver"});
-  if (into.mode == Mode::required)
-    map.warning("mode", "a hardware watchdog is not supported yet; required is treated as automatic");
+  map.text("driver", into.driver);
+  if (into.driver != "default" && into.driver != "testing")
+    map.error("driver", fmt::format("{} is unknown; there are default and testing", into.driver));
 }
 
 NodeConfig read_node(YamlMap root) {

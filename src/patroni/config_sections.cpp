@@ -4,6 +4,7 @@
 #include <array>
 #include <boost/json.hpp>
 #include <cctype>
+#include <charconv>
 #include <limits>
 
 #include "patroni/host_port.hpp"
@@ -22,21 +23,41 @@ void read_login(YamlMap map, std::string& username, std::string& password) {
 
 bool is_wildcard(std::string_view host) { return host == "*" || host == "0.0.0.0" || host == "::"; }
 
-// http://host:port, as in `url` and `proxy`. What stands before an @ is never shown: it may be a password.
-void read_etcd_url(YamlMap map, std::string_view key, EtcdConfig& into) {
+std::string percent_decoded(std::string_view text) {
+  std::string decoded;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    unsigned byte = 0;
+    const bool escape = text[i] == '%' && i + 2 < text.size() &&
+                        std::from_chars(&text[i] + 1, &text[i] + 3, byte, 16).ptr == &text[i] + 3;
+    decoded += escape ? static_cast<char>(byte) : text[i];
+    if (escape) i += 2;
+  }
+  return decoded;
+}
+
+// http://user:password@host:port, as in `url` and `proxy`. What stands before the @ is never shown: it may be
+// a password.
+bool read_etcd_url(YamlMap map, std::string_view key, EtcdConfig& into) {
   std::string url;
-  if (!map.text(key, url)) return;
+  if (!map.text(key, url)) return false;
   std::string_view rest = url;
   const bool tls = rest.starts_with("https://");
   if (!tls && !rest.starts_with("http://"))
-    return map.error(key, "a URL is expected, http://host:port or https://host:port");
+    return map.error(key, "a URL is expected, http://host:port or https://host:port"), true;
   rest.remove_prefix(tls ? 8 : 7);
   rest = rest.substr(0, rest.find('/'));
-  if (const auto at = rest.rfind('@'); at != std::string_view::npos) rest.remove_prefix(at + 1);
+  if (const auto at = rest.rfind('@'); at != std::string_view::npos) {
+    const auto login = rest.substr(0, at);
+    const auto colon = login.find(':');
+    into.username = percent_decoded(login.substr(0, colon));
+    if (colon != std::string_view::npos) into.password = percent_decoded(login.substr(colon + 1));
+    rest.remove_prefix(at + 1);
+  }
   const auto address = parse_host_port(rest, kEtcdPort);
-  if (!address) return map.error(key, address.error().message);
+  if (!address) return map.error(key, address.error().message), true;
   into.hosts = {*address};
   into.tls = tls;
+  return true;
 }
 
 void read_etcd_hosts(YamlMap map, EtcdConfig& into) {
@@ -57,18 +78,22 @@ void read_etcd_hosts(YamlMap map, EtcdConfig& into) {
 void read_etcd_section(YamlMap map, EtcdConfig& into) {
   constexpr std::array<std::pair<std::string_view, bool>, 2> kProtocols{{{"http", false}, {"https", true}}};
   map.choice<bool>("protocol", kProtocols, into.tls);
-  read_etcd_url(map, "proxy", into);
-  read_etcd_url(map, "url", into);
-  read_etcd_hosts(map, into);
+  // As Patroni has it: what is more exact wins, and records of the domain win over all.
+  map.known({"proxy", "url", "host", "hosts", "port"});
+  if (!read_etcd_url(map, "proxy", into) && !read_etcd_url(map, "url", into)) read_etcd_hosts(map, into);
+  for (const auto* key : {"srv", "discovery_srv", "srv_domain"})
+    if (into.srv.empty()) map.text(key, into.srv);
+  map.text("srv_suffix", into.srv_suffix);
   map.text("cacert", into.files.cacert);
   map.text("cert", into.files.cert);
   map.text("key", into.files.key);
   read_login(map, into.username, into.password);
   map.known({"use_proxies"});
-  map.unsupported({"srv", "srv_suffix"});
-  if (!into.tls && (map.has("cacert") || map.has("cert")))
+  map.known({"discovery_srv", "srv_domain"});
+  if (!into.tls && into.srv.empty() && (map.has("cacert") || map.has("cert")))
     map.warning("protocol", "certificates have no effect without protocol: https");
-  if (into.hosts.empty() && !map.has("hosts") && !map.has("host") && !map.has("url") && !map.has("proxy"))
+  if (into.hosts.empty() && into.srv.empty() && !map.has("hosts") && !map.has("host") && !map.has("url") &&
+      !map.has("proxy"))
     map.missing("hosts",
                 "name the endpoints of etcd, e.g. hosts: [10.0.0.1:2379, 10.0.0.2:2379, 10.0.0.3:2379]");
 }

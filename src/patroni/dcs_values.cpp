@@ -123,6 +123,7 @@ class Reader {
   }
 
   void read_failsafe(const KeyValue& entry) {
+    contents_.view.failsafe_revision = entry.mod_revision;
     const auto object = parse_json_object(entry.value);
     if (!object) return report(entry, object.error().message);
     for (const auto& [name, url] : *object)

@@ -204,9 +204,8 @@ ha::Settings read_settings(const json::object& dynamic, std::vector<std::string>
 
 // Patroni's settings that are read, or known, and that nothing obeys yet: to be told, above all to those who
 // take a cluster over. Each rule that comes to obey one takes it from here.
-constexpr std::array<std::string_view, 5> kWithoutEffect = {
-    "failsafe_mode", "primary_start_timeout", "master_start_timeout", "primary_stop_timeout",
-    "master_stop_timeout"};
+constexpr std::array<std::string_view, 4> kWithoutEffect = {"primary_start_timeout", "master_start_timeout",
+                                                            "primary_stop_timeout", "master_stop_timeout"};
 
 // Whether it is the default in other words.
 bool says_nothing(const json::value& value) {

@@ -39,7 +39,8 @@ struct TlsFiles {
 
 struct EtcdConfig {
   std::vector<HostPort> hosts;
-  bool tls = false;  // protocol: https
+  std::string srv, srv_suffix;  // a domain whose SRV records name the hosts instead; empty: none
+  bool tls = false;             // protocol: https
   TlsFiles files;
   std::string username;
   std::string password;
@@ -115,8 +116,9 @@ struct BootstrapConfig {
 
 struct WatchdogConfig {
   enum class Mode { off, automatic, required } mode = Mode::automatic;
+  std::string driver = "default";  // or "testing": the device is a named pipe
   std::string device = "/dev/watchdog";
-  base::Duration safety_margin = std::chrono::seconds(5);  // -1 ns: half of the ttl
+  base::Duration safety_margin = std::chrono::seconds(5);  // below zero: the timeout is half of the ttl
 };
 
 struct LogConfig {

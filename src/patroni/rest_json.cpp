@@ -205,6 +205,12 @@ std::string history_body(const std::vector<HistoryEntry>& history) {
   return spaced(parse_json(write_history(history)).value_or(json::array()));
 }
 
+std::string failsafe_body(const std::map<ha::MemberName, std::string>& members) {
+  json::object out;
+  for (const auto& [name, url] : members) out[name] = url;
+  return to_json_text(out, JsonLayout::spaced);
+}
+
 std::string config_body(const json::object& config) { return spaced(config); }
 
 }  // namespace holdfast::patroni

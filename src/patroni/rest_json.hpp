@@ -84,9 +84,10 @@ ha::MemberRole shown_role(const NodeStatus& node);
 
 std::string status_body(const NodeStatus& node);  // GET /patroni, and the body of every health check
 boost::json::object cluster_json(const DcsContents& contents, std::string_view scope);
-std::string cluster_body(const DcsContents& contents, std::string_view scope);  // GET /cluster
-std::string history_body(const std::vector<HistoryEntry>& history);             // GET /history
-std::string config_body(const boost::json::object& config);                     // GET /config
+std::string cluster_body(const DcsContents& contents, std::string_view scope);    // GET /cluster
+std::string history_body(const std::vector<HistoryEntry>& history);               // GET /history
+std::string failsafe_body(const std::map<ha::MemberName, std::string>& members);  // GET /failsafe
+std::string config_body(const boost::json::object& config);                       // GET /config
 
 // How the dynamic configuration wants standbys to be called.
 bool is_quorum_mode(const boost::json::object& config);

@@ -13,13 +13,28 @@ AgentProcess::AgentProcess(Site& site, Etcd& etcd, Host& host, patroni::NodeConf
       dcs_(site.physics, etcd, loop_, host.place),
       postgres_(site, host, loop_),
       peers_(site, host, loop_),
-      agent_({loop_, dcs_, postgres_, peers_}, std::move(config), this, rules),
+      watchdog_(site, host),
+      agent_({loop_, dcs_, postgres_, peers_, watchdog_}, std::move(config), this, rules),
       tasks_(loop_) {
-  host.rest_api = [this] { return agent_.peer_status(); };
+  host_.rest_api = [this] { return agent_.peer_status(); };
+  host_.failsafe_api = [this](ha::FailsafeRequest request, Host::FailsafeReplied replied) {
+    tasks_.spawn(confirm(std::move(request), std::move(replied)));
+  };
   tasks_.spawn(run());
 }
 
-AgentProcess::~AgentProcess() { host_.rest_api = nullptr; }
+AgentProcess::~AgentProcess() {
+  host_.rest_api = nullptr;
+  host_.failsafe_api = nullptr;
+}
+
+base::Task<void> AgentProcess::confirm(ha::FailsafeRequest request, Host::FailsafeReplied replied) {
+  auto reply = co_await agent_.answer_failsafe(std::move(request));
+  if (reply)
+    replied(std::move(*reply));
+  else
+    replied(base::fail(base::ErrorKind::refused, "failsafe mode is off at {}", host_.name));
+}
 
 bool AgentProcess::ask_for_restart() {
   const bool taken = !agent_.commands().ask_restart({});

@@ -10,6 +10,7 @@
 #include "sim/loop.hpp"
 #include "sim/peers.hpp"
 #include "sim/postgres.hpp"
+#include "sim/watchdog.hpp"
 
 namespace holdfast::sim {
 
@@ -31,6 +32,7 @@ class AgentProcess final : private agent::Observer {
 
  private:
   base::Task<void> run();
+  base::Task<void> confirm(ha::FailsafeRequest request, Host::FailsafeReplied replied);
   void decided(const ha::Situation& situation, const ha::Decision& decision) override;
 
   Host& host_;
@@ -41,6 +43,7 @@ class AgentProcess final : private agent::Observer {
   Dcs dcs_;
   Postgres postgres_;
   Peers peers_;
+  Watchdog watchdog_;
   agent::Agent agent_;
   base::TaskGroup tasks_;
 };

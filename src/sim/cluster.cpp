@@ -12,6 +12,7 @@ namespace holdfast::sim {
 namespace {
 
 constexpr Duration kBurialRound = 100ms;
+constexpr Duration kBootTime = 10s;  // after a reset
 
 constexpr auto kLogicalSlot = "log";
 
@@ -38,6 +39,7 @@ boost::json::object dynamic_config(const Scenario& scenario, const SyncMode& syn
            sync.quorum ? boost::json::value("quorum") : boost::json::value(scenario.synchronous)},
           {"synchronous_mode_strict", sync.strict},
           {"synchronous_node_count", sync.nodes},
+          {"failsafe_mode", scenario.failsafe},
           {"postgresql", {{"use_pg_rewind", scenario.use_rewind}, {"use_slots", true}}}};
 }
 
@@ -81,6 +83,8 @@ Cluster::Cluster(const Scenario& scenario, std::span<const ha::Rule> rules, Stor
         std::make_unique<Host>(physics_, std::string(1, static_cast<char>('a' + i))));
     host.clock.origin = base::Instant(chance_.between(Duration(10s), Duration(24h)));
     host.clock.drift_ppm = chance_.between(-300, 300);
+    host.watchdog.present = scenario.watchdog;
+    host.watchdog.reset = [this, &host] { reset_by_watchdog(host); };
     nodes_[&host];
     start_agent(host);
   }
@@ -105,6 +109,8 @@ patroni::NodeConfig Cluster::config_of(const Host& host) const {
   config.restapi.connect_address = host.name + ":8008";
   config.postgresql.connect_address = host.name + ":5432";
   config.bootstrap.dcs = dynamic_config(scenario_, sync_mode_);
+  using WatchdogMode = patroni::WatchdogConfig::Mode;
+  config.watchdog.mode = scenario_.watchdog ? WatchdogMode::required : WatchdogMode::off;
   const auto index = host.name[0] - 'a';
   if (index == scenario_.nofailover) {
     config.tags.nofailover = true;
@@ -196,10 +202,19 @@ void Cluster::cut_power(Host& host) {
   node(host).agent.reset();
   node(host).restart.cancel();
   host.powered = false;
+  host.watchdog.fires.cancel();
   if (const auto server = host.server) server->crash(true);
 }
 
+void Cluster::reset_by_watchdog(Host& host) {
+  if (!host.powered) return;
+  physics_.story.tell(host.name, "the watchdog resets the host");
+  cut_power(host);
+  node(host).boot = physics_.time.after(kBootTime, [this, &host] { restore_power(host); });
+}
+
 void Cluster::restore_power(Host& host) {
+  if (host.powered) return;
   host.powered = true;
   host.clock.booted = now();
   host.clock.origin = base::Instant(chance_.between(Duration(2s), Duration(20s)));

@@ -63,6 +63,7 @@ class Cluster {
   struct Node {
     std::unique_ptr<AgentProcess> agent;
     Timer restart;
+    Timer boot;
     bool held_down = false;
     Moment in_charge_since{};
     std::string last_told;
@@ -74,6 +75,7 @@ class Cluster {
   void restart_soon(Host& host);
   void write_pause();
   std::string what_is_missing_of_sync(const Host& leader) const;
+  void reset_by_watchdog(Host& host);
   void bury_agents();  // those that have ended by themselves
 
   Scenario scenario_;

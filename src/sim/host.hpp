@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "ha/instance.hpp"
+#include "ports/peers.hpp"
 #include "sim/loop.hpp"
 #include "sim/physics.hpp"
 #include "sim/wal.hpp"
@@ -56,6 +57,14 @@ struct HostTrouble {
   double job_fails = 0;  // start, clone, rewind, promote: the chance of an error
 };
 
+// /dev/watchdog: a timer of the hardware, which goes on whatever becomes of the agent.
+struct WatchdogDevice {
+  bool present = false;
+  Duration timeout{};
+  Timer fires;
+  std::function<void()> reset;  // what happens then
+};
+
 struct Host {
   Host(Physics& physics, std::string its_name)
       : name(std::move(its_name)),
@@ -70,11 +79,14 @@ struct Host {
   HostClock clock;
   bool powered = true;
   HostTrouble trouble;
+  WatchdogDevice watchdog;
 
   DataDirectory data;
   std::shared_ptr<Server> server;            // the postmaster and all its processes; null: none
   std::function<void()> on_server_ended;     // the pidfd of the agent
   std::function<ha::PeerStatus()> rest_api;  // of the agent; null: none runs
+  using FailsafeReplied = std::function<void(base::Result<ports::FailsafeReply>)>;
+  std::function<void(ha::FailsafeRequest, FailsafeReplied)> failsafe_api;  // likewise
 
   std::string conn_url() const { return "postgres://" + name + ":5432/postgres"; }
   std::string api_url() const { return "http://" + name + ":8008/patroni"; }

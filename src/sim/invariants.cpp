@@ -51,7 +51,8 @@ class OneWriter final : public Invariant {
     for (const auto& host : facts.site.hosts) {
       if (!host->server || !host->server->accepts_writes() || host->postgres_gate.frozen()) continue;
       const auto uptime = facts.agent_uptime(*host);
-      if (!uptime || *uptime < grace(facts)) continue;
+      const bool watched = host->watchdog.fires.pending();
+      if (!watched && (!uptime || *uptime < grace(facts))) continue;
       if (!first.empty())
         return fmt::format("{} and {} both accept writes, and both agents are in charge", first, host->name);
       first = host->name;

@@ -13,6 +13,9 @@ class Peers final : public ports::Peers {
 
   base::Task<base::Result<ports::PeerStatus>> status(std::string api_url, base::Instant deadline) override;
   base::Task<bool> answers(std::string api_url, base::Instant deadline) override;
+  base::Task<base::Result<ports::FailsafeReply>> confirm_leader(std::string api_url,
+                                                                ha::FailsafeRequest request,
+                                                                base::Instant deadline) override;
 
  private:
   Site& site_;

@@ -66,6 +66,10 @@ Scenario Scenario::of(std::uint64_t seed) {
   scenario.healing_bound = std::chrono::seconds(4 * scenario.ttl + 4 * scenario.loop_wait) + Duration(120s);
   scenario.logical_slot = random.chance(0.25);
   if (scenario.synchronous) choose_quorum(scenario);
+  // Drawn last: what was drawn before stays what it was.
+  scenario.failsafe = random.chance(0.5);
+  // With the default safety_margin of 5 s; its timeout must not be below loop_wait.
+  scenario.watchdog = random.chance(0.3) && scenario.ttl - 5 >= scenario.loop_wait;
   return scenario;
 }
 
@@ -73,11 +77,13 @@ std::string to_string(const Scenario& scenario) {
   std::string faults;
   for (const auto kind : scenario.faults) faults += fmt::format(" {}", to_string(kind));
   return fmt::format(
-      "{} nodes, {}{}, ttl {} s, loop_wait {} s, retry_timeout {} s{}{}{}; faults for {}:{}", scenario.nodes,
+      "{} nodes, {}{}{}{}, ttl {} s, loop_wait {} s, retry_timeout {} s{}{}{}; faults for {}:{}",
+      scenario.nodes,
       scenario.synchronous
           ? fmt::format("synchronous with {}{}", scenario.quorum ? "any " : "", scenario.synchronous_nodes)
           : "asynchronous",
-      scenario.strict ? " strictly" : "", scenario.ttl, scenario.loop_wait, scenario.retry_timeout,
+      scenario.strict ? " strictly" : "", scenario.failsafe ? ", failsafe mode" : "",
+      scenario.watchdog ? ", watchdogs" : "", scenario.ttl, scenario.loop_wait, scenario.retry_timeout,
       scenario.use_rewind ? "" : ", no pg_rewind", scenario.logical_slot ? ", a logical slot" : "",
       scenario.nofailover < 0 ? ""
                               : fmt::format(", {} nofailover", static_cast<char>('a' + scenario.nofailover)),

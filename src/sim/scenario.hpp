@@ -66,6 +66,8 @@ struct Scenario {
   bool logical_slot = false;  // a permanent one
   int nofailover = -1;        // this node is tagged so; -1: none
   int preferred = -1;         // this node has a higher failover_priority
+  bool failsafe = false;
+  bool watchdog = false;  // every host has one, and requires it
   bool faults_from_start = false;
   std::set<FaultKind> faults;
   Duration calm_between_faults{};  // on average

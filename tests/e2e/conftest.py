@@ -28,11 +28,11 @@ PARAMETERS = {"shared_buffers": "16MB", "max_connections": 200}
 kept = []  # run directories of failed tests
 
 
-def new_cluster(place=None):
+def new_cluster(place=None, **settings):
     root = Path(tempfile.mkdtemp(prefix="holdfast-e2e-", dir=place))
     root.chmod(0o755)
     spec = config.Spec(ports=ports.ports_from(ports.free_ports(14)), passwords=config.new_passwords(), timing=TIMING,
-                       stack=STACK, parameters=PARAMETERS)
+                       stack=STACK, parameters=PARAMETERS, **settings)
     return Cluster.create(root, spec, None if STACK == "patroni" else BINARY)
 
 
@@ -44,7 +44,8 @@ def discard(cluster):
 class Shared:
     """The cluster that scenarios share. A scenario gets a whole one, or a new one."""
 
-    def __init__(self):
+    def __init__(self, **settings):
+        self.settings = settings
         self.cluster = None
 
     def get(self):
@@ -55,7 +56,7 @@ class Shared:
                 return self.cluster
             except Failure:
                 discard(self.cluster)
-        self.cluster = new_cluster()
+        self.cluster = new_cluster(**self.settings)
         self.cluster.start()
         return self.cluster
 
@@ -67,14 +68,24 @@ class Shared:
 
 
 shared = Shared()
+with_failsafe_mode = Shared(failsafe_mode=True)
+
+
+def use(request, source):
+    request.node.used_cluster = source.get()
+    yield request.node.used_cluster
+    if getattr(request.node, "failed", False):
+        source.keep_logs()
 
 
 @pytest.fixture
 def cluster(request):
-    request.node.used_cluster = shared.get()
-    yield request.node.used_cluster
-    if getattr(request.node, "failed", False):
-        shared.keep_logs()
+    yield from use(request, shared)
+
+
+@pytest.fixture
+def failsafe_cluster(request):
+    yield from use(request, with_failsafe_mode)
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -89,8 +100,9 @@ def pytest_runtest_makereport(item, call):
 
 
 def pytest_sessionfinish():
-    if shared.cluster is not None:
-        discard(shared.cluster)
+    for source in (shared, with_failsafe_mode):
+        if source.cluster is not None:
+            discard(source.cluster)
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -4,9 +4,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "ha/failsafe.hpp"
 #include "ha/memory.hpp"
 #include "ha/rules.hpp"
 #include "ha/slots.hpp"
+#include "ha/watchdog.hpp"
 #include "pg/synchronous_standby_names.hpp"
 
 namespace holdfast::policy_tests {
@@ -20,6 +22,8 @@ constexpr ha::LeaseId kOldLease = 10;
 
 std::string conn_url(std::string_view name) { return fmt::format("postgres://{}:5432/postgres", name); }
 
+std::string api_url(std::string_view name) { return fmt::format("http://{}:8008/patroni", name); }
+
 ha::Upstream upstream(std::string name) {
   auto url = conn_url(name);
   return {.name = std::move(name), .conn_url = std::move(url)};
@@ -28,7 +32,7 @@ ha::Upstream upstream(std::string name) {
 ha::Member new_member(std::string name) {
   ha::Member member{.name = name,
                     .conn_url = conn_url(name),
-                    .api_url = fmt::format("http://{}:8008/patroni", name),
+                    .api_url = api_url(name),
                     .state = ha::MemberState::running,
                     .role = ha::MemberRole::replica,
                     .replication_state = "streaming",
@@ -92,7 +96,9 @@ Stage::Stage() {
   auto& local = s_.local;
   local.name = "a";
   local.conn_url = conn_url("a");
-  local.lease = ha::Lease{.id = kFirstLease, .renewed_at = s_.now, .ttl = s_.settings.ttl};
+  local.api_url = api_url("a");
+  local.lease = ha::Lease{
+      .id = kFirstLease, .renewed_at = s_.now, .ttl = s_.settings.ttl, .asked_ttl = s_.settings.ttl};
   local.memory.agent_started_at = s_.now;
   local.instance.data = ha::DataDirectory::valid;
   local.instance.control = ha::ControlData{.system_id = std::string(kOurSystem)};
@@ -116,7 +122,10 @@ ha::Decision Stage::tick() {
   }
   note_dropped(decision.action);
   if (std::holds_alternative<ha::PlaceSlots>(decision.action)) s_.local.memory.slots.fetched.reset();
-  if (std::holds_alternative<ha::ReleaseLeaderKey>(decision.action)) s_.local.right_until.reset();
+  if (std::holds_alternative<ha::ReleaseLeaderKey>(decision.action)) ha::lose_right(s_.local);
+  if (std::holds_alternative<ha::DisarmWatchdog>(decision.action)) s_.local.watchdog.armed = false;
+  if (const auto* write = std::get_if<ha::WriteFailsafe>(&decision.action))
+    s_.local.memory.failsafe.attempt = {write->mod_revision, write->members};
   // The agent's tick ends with a Wait, and in the next one the peers are asked again.
   if (std::holds_alternative<ha::Wait>(decision.action)) s_.peers.reset();
   return decision;
@@ -309,12 +318,25 @@ void Stage::history(Words& words) {
   for (auto& item : words.items()) history.push_back(static_cast<pg::Timeline>(item.number()));
 }
 
+void Stage::failsafe(Words& words) {
+  auto& view = cluster();
+  view.failsafe.clear();
+  view.failsafe_revision = 0;
+  if (words.take("none")) return;
+  view.failsafe_revision = next_revision();
+  for (auto& item : words.items()) {
+    const auto name = item.next("a member's name, or none");
+    view.failsafe[name] = api_url(name);
+  }
+}
+
 void Stage::set(Words& words) {
   auto& to = s_.settings;
   const auto key = words.next("a setting");
   if (key == "ttl") {
     to.ttl = words.duration();
-    if (s_.local.lease) s_.local.lease->ttl = to.ttl;
+    if (s_.local.lease && !words.take("but not our lease's"))
+      s_.local.lease->ttl = s_.local.lease->asked_ttl = to.ttl;
   } else if (key == "loop_wait") {
     to.loop_wait = words.duration();
   } else if (key == "retry_timeout") {
@@ -345,6 +367,10 @@ void Stage::set(Words& words) {
     to.synchronous_mode_strict = flag(words);
   } else if (key == "synchronous_node_count") {
     to.synchronous_node_count = words.number();
+  } else if (key == "failsafe_mode") {
+    to.failsafe_mode = flag(words);
+  } else if (key == "pause") {
+    to.pause = flag(words);
   } else if (key == "use_pg_rewind") {
     to.use_pg_rewind = flag(words);
   } else if (key == "remove_data_directory_on_rewind_failure") {
@@ -412,8 +438,8 @@ void Stage::set_ignored_slots(Words& words) {
 void Stage::me(Words& words) {
   s_.local.name = words.next("this node's name");
   s_.local.conn_url = conn_url(s_.local.name);
-  if (words.take("at"))
-    s_.local.api_url = fmt::format("http://{}:8008/patroni", words.next("this node's host"));
+  s_.local.api_url = words.take("at") ? fmt::format("http://{}:8008/patroni", words.next("this node's host"))
+                                     : api_url(s_.local.name);
 }
 
 void Stage::tags(Words& words) {
@@ -576,7 +602,9 @@ void Stage::lease(Words& words) {
     local.lease.reset();
   } else if (words.take("renewed")) {
     if (!local.lease)
-      local.lease = ha::Lease{.id = static_cast<ha::LeaseId>(next_revision()), .ttl = s_.settings.ttl};
+      local.lease = ha::Lease{.id = static_cast<ha::LeaseId>(next_revision()),
+                              .ttl = s_.settings.ttl,
+                              .asked_ttl = s_.settings.ttl};
     local.lease->renewed_at = s_.now;
     local.memory.lease_failed_at.reset();
   } else if (words.take("not renewed")) {
@@ -584,6 +612,28 @@ void Stage::lease(Words& words) {
   } else {
     throw Misspelt("a lease is none, renewed, or not renewed");
   }
+}
+
+void Stage::watchdog(Words& words) {
+  auto& watchdog = s_.local.watchdog;
+  const auto wanted = ha::wanted_watchdog_timeout(s_);
+  const auto mode = [&](ha::Watchdog::Mode chosen) {
+    watchdog.mode = chosen;
+    watchdog.usable = !words.take("without a device");
+  };
+  if (words.take("required"))
+    mode(ha::Watchdog::Mode::required);
+  else if (words.take("automatic"))
+    mode(ha::Watchdog::Mode::automatic);
+  else if (words.take("armed"))
+    ha::fold_watchdog_armed(s_.local, wanted, wanted, s_.now);
+  else if (words.take("fed"))
+    watchdog.fed_at = s_.now;
+  else if (words.take("failed"))
+    ha::fold_watchdog_failure(s_.local, wanted, words.next("what the device said"), s_.now);
+  else
+    throw Misspelt(
+        "a watchdog is required, automatic (both perhaps without a device), armed, fed, or failed");
 }
 
 void Stage::job(Words& words) {
@@ -661,6 +711,24 @@ void Stage::peers(Words& words) {
     if (promises) report->confirms_nothing_since = sync->mod_revision;
     item.end();
   }
+  ha::fold_peer_reports(s_);
+}
+
+// To the question whether this node may go on without etcd.
+void Stage::members_answer(Words& words) {
+  std::vector<ha::FailsafeAnswer> answers;
+  if (!words.take("yes"))
+    for (auto& item : words.items()) {
+      auto name = item.next("a member's name, or yes");
+      answers.push_back({.name = std::move(name), .refusal = item.next("why not"), .position = {}});
+    }
+  ha::fold_failsafe_answers(s_, answers, s_.now, s_.now);
+}
+
+void Stage::promised(Words& words) {
+  auto name = words.next("who leads in failsafe mode");
+  ha::FailsafeRequest request{.leader = {.name = name, .conn_url = conn_url(name), .api_url = api_url(name)}};
+  ha::fold_failsafe_request(s_, std::move(request), s_.now);
 }
 
 void Stage::time(Words& words) {
@@ -689,6 +757,7 @@ const Directive Directive::kAll[] = {
     {"request", &Stage::request},
     {"optime", &Stage::optime},
     {"history", &Stage::history},
+    {"failsafe", &Stage::failsafe},
     {"set", &Stage::set},
     {"me", &Stage::me},
     {"tags", &Stage::tags},
@@ -702,6 +771,7 @@ const Directive Directive::kAll[] = {
     {"retained", &Stage::retained},
     {"fetched", &Stage::fetched},
     {"lease", &Stage::lease},
+    {"watchdog", &Stage::watchdog},
     {"job", &Stage::job},
     {"compared", &Stage::compared},
     {"namesake", &Stage::namesake},
@@ -710,6 +780,8 @@ const Directive Directive::kAll[] = {
     {"pending", &Stage::pending},
     {"agent", &Stage::agent},
     {"peers", &Stage::peers},
+    {"answer", &Stage::members_answer},
+    {"promised", &Stage::promised},
     {"time", &Stage::time},
 };
 

@@ -36,6 +36,7 @@ class Stage {
   void config(Words& words);
   void positions(Words& words);
   void retained(Words& words);
+  void failsafe(Words& words);
   void set(Words& words);
   // This node
   void me(Words& words);
@@ -47,6 +48,7 @@ class Stage {
   void slots(Words& words);
   void fetched(Words& words);
   void lease(Words& words);
+  void watchdog(Words& words);
   void job(Words& words);
   void compared(Words& words);
   void namesake(Words& words);
@@ -56,6 +58,8 @@ class Stage {
   void agent(Words& words);
   // The rest of the world
   void peers(Words& words);
+  void members_answer(Words& words);
+  void promised(Words& words);
   void time(Words& words);
 
   ha::ClusterView& cluster();

@@ -28,6 +28,7 @@ class Spec:
     passwords: dict
     timing: Timing = Timing()
     synchronous_mode: bool = True
+    failsafe_mode: bool = False
     stack: str = "holdfast"
     scope: str = "demo"
     parameters: dict = field(default_factory=dict)  # of PostgreSQL, on top of ours
@@ -93,6 +94,7 @@ def node_config(spec, number, directory, log_directory):
                 **asdict(spec.timing),
                 "maximum_lag_on_failover": 1048576,
                 "synchronous_mode": spec.synchronous_mode,
+                "failsafe_mode": spec.failsafe_mode,
                 "postgresql": {"use_pg_rewind": True, "use_slots": True, "parameters": per_cluster},
             },
             "initdb": [{"encoding": "UTF8"}, {"locale": "C.UTF-8"}, "data-checksums",

@@ -292,6 +292,42 @@ TEST(ConfigFile, ErrorsNameFileKeyLineAndRemedy) {
   }
 }
 
+TEST(ConfigFile, EtcdsUrlMayHoldALogin) {
+  const auto loaded = load(with("hosts: [10.0.0.1:2379, 10.0.0.2:2379]",
+                                "url: 'https://me:p%40ss%3A@etcd.example.org'\n  hosts: [10.0.0.9:2379]"));
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  const auto& etcd = loaded->config.etcd;
+  EXPECT_EQ(etcd.username, "me");
+  EXPECT_EQ(etcd.password, "p@ss:");
+  EXPECT_TRUE(etcd.tls);
+  ASSERT_EQ(etcd.hosts.size(), 1U) << "the URL wins over hosts, as in Patroni";
+  EXPECT_EQ(etcd.hosts[0].host, "etcd.example.org");
+}
+
+TEST(ConfigFile, EtcdsHostsMayBeFoundByDns) {
+  const auto loaded =
+      load(with("hosts: [10.0.0.1:2379, 10.0.0.2:2379]", "srv: example.org\n  srv_suffix: main"));
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_EQ(loaded->config.etcd.srv, "example.org");
+  EXPECT_EQ(loaded->config.etcd.srv_suffix, "main");
+  EXPECT_THAT(loaded->warnings, IsEmpty());
+}
+
+TEST(ConfigFile, TheWatchdogIsReadAsPatroniHasIt) {
+  const auto loaded =
+      load(with("watchdog: {mode: required, driver: testing, device: /run/fifo, safety_margin: -1}\n"));
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  const auto& watchdog = loaded->config.watchdog;
+  EXPECT_EQ(watchdog.mode, WatchdogConfig::Mode::required);
+  EXPECT_EQ(watchdog.driver, "testing");
+  EXPECT_EQ(watchdog.device, "/run/fifo");
+  EXPECT_LT(watchdog.safety_margin, base::Duration::zero());
+  EXPECT_THAT(loaded->warnings, IsEmpty());
+  EXPECT_EQ(load(with("watchdog: {mode: auto}\n"))->config.watchdog.mode, WatchdogConfig::Mode::automatic);
+  EXPECT_THAT(load(with("watchdog: {driver: softdog}\n")).error().message,
+              HasSubstr("watchdog.driver (line 14)"));
+}
+
 TEST(ConfigFile, AllErrorsAreReportedAtOnce) {
   const auto loaded = load("name: 5\npostgresql: {data_dir: /, listen: 'h:0'}\nlog: {level: 1}\n");
   ASSERT_FALSE(loaded);

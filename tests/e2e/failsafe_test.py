@@ -1,0 +1,90 @@
+"""etcd goes away while clients write. In failsafe mode the primary goes on as long as all members confirm that it leads."""
+
+import contextlib
+import signal
+import time
+
+from holdfast_dev.console import Failure, wait_for
+
+from failover_test import WRITES_BACK, under_load
+
+OUTAGE = 30  # seconds without etcd: several times the ttl
+LONGEST_PAUSE = 1.5  # between two acknowledged writes; 0.01 s on an idle machine
+
+
+@contextlib.contextmanager
+def without_quorum(cluster):
+    """Two of three etcd members are dead, and come back."""
+    dead = cluster.etcd[:2]
+    for member in dead:
+        member.stop(signal.SIGKILL)
+    yield
+    for member in dead:
+        member.start()
+    for member in dead:
+        wait_for(f"{member.name} is back", member.healthy, 30)
+
+
+@contextlib.contextmanager
+def frozen_etcd(cluster):
+    """Connections to etcd succeed, and nothing answers."""
+    for member in cluster.etcd:
+        member.running().signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for member in cluster.etcd:
+            member.running().signal(signal.SIGCONT)
+    for member in cluster.etcd:
+        wait_for(f"{member.name} answers again", member.healthy, 30)
+
+
+def is_active(node):
+    answer = node.rest("/primary")
+    return answer is not None and answer.status == 200 and answer.json().get("failsafe_mode_is_active", False)
+
+
+def primary_goes_on(scene, outage):
+    leader, postmaster = scene.leader, scene.leader.postmaster()
+    timeline = leader.rest("/patroni").json()["timeline"]
+    scene.happened()
+    with outage(scene.cluster):
+        began = time.monotonic()
+        wait_for("failsafe mode is active", lambda: is_active(leader), 10)
+        while time.monotonic() < began + OUTAGE:
+            time.sleep(1)
+            assert is_active(leader), leader.rest("/primary")
+            assert scene.other.rest("/primary").status == 503
+    wait_for("failsafe mode is over", lambda: leader.is_leader() and not is_active(leader), 30)
+    scene.writes_are_back()
+    assert leader.postmaster() == postmaster, "PostgreSQL was restarted"
+    assert leader.rest("/patroni").json()["timeline"] == timeline, "there was a failover"
+    assert scene.clients.outage(scene.at) < LONGEST_PAUSE, f"{scene.clients.outage(scene.at):.2f} s without a write"
+
+
+def test_etcd_loses_its_quorum_and_the_primary_goes_on(failsafe_cluster):
+    with under_load(failsafe_cluster) as scene:
+        primary_goes_on(scene, without_quorum)
+
+
+def test_etcd_freezes_and_the_primary_goes_on(failsafe_cluster):
+    with under_load(failsafe_cluster) as scene:
+        primary_goes_on(scene, frozen_etcd)
+
+
+def test_the_replica_dies_while_etcd_is_away_and_the_primary_steps_back(failsafe_cluster):
+    with under_load(failsafe_cluster) as scene:
+        with without_quorum(failsafe_cluster):
+            wait_for("failsafe mode is active", lambda: is_active(scene.leader), 10)
+            scene.other.kill()
+            wait_for("the primary can only be read", lambda: is_standby(scene.leader), 30)
+        scene.happened()
+        scene.other.start()
+        scene.clients.wait_for_acknowledged(20, scene.at, WRITES_BACK)
+
+
+def is_standby(node):
+    rows = node.query("select pg_is_in_recovery()")
+    if rows is None:
+        raise Failure(f"PostgreSQL of {node.name} does not answer")
+    return rows[0][0]
