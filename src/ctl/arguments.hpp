@@ -1,4 +1,6 @@
-// The command line.
+// The command line, read as patronictl (Python's click) reads it: options anywhere after the command,
+// -Wfjson,
+// --format=json, -- ends the options; and its complaints in the same words.
 #pragma once
 
 #include <optional>
@@ -23,6 +25,10 @@ struct Message {
   std::string text;
 };
 
-std::expected<Invocation, Message> parse_arguments(const std::vector<std::string>& arguments);
+// The options before the command are also taken after it, where the command has none of that name.
+std::expected<Invocation, Message> parse_arguments(const std::vector<std::string>& arguments, Face face);
+
+// "holdfast" or "patronictl".
+std::string_view program_name(Face face);
 
 }  // namespace holdfast::ctl

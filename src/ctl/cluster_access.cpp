@@ -1,5 +1,7 @@
 #include "ctl/cluster_access.hpp"
 
+#include <algorithm>
+#include <boost/json.hpp>
 #include <ctime>
 #include <fmt/chrono.h>
 #include <fmt/ranges.h>
@@ -7,6 +9,7 @@
 
 #include "base/base64.hpp"
 #include "patroni/host_port.hpp"
+#include "patroni/json_text.hpp"
 
 namespace holdfast::ctl {
 namespace {
@@ -23,7 +26,8 @@ std::string endpoints(const patroni::EtcdConfig& etcd) {
 
 Failure dcs_failure(const Session& session, const base::Error& error) {
   return {Exit::dcs_unreachable,
-          fmt::format("etcd ({}) does not answer: {}", endpoints(session.settings.etcd), error.message)};
+          fmt::format("etcd ({}) does not answer: {}", endpoints(session.settings.etcd), error.message),
+          false};
 }
 
 // The scopes below the namespace: /service/NAME/...
@@ -51,7 +55,7 @@ Outcome<std::string> named_cluster(const Session& session) {
   if (!session.arguments.clusters.empty()) return session.arguments.clusters.front();
   if (!session.settings.scope.empty()) return session.settings.scope;
   return std::unexpected(
-      Failure{Exit::usage, "which cluster? Name it, or use a configuration file with a scope"});
+      Failure{Exit::usage, "which cluster? Name it, or use a configuration file with a scope", false});
 }
 
 base::Task<Outcome<patroni::DcsContents>> read_cluster(Session& session, std::string scope) {
@@ -60,15 +64,15 @@ base::Task<Outcome<patroni::DcsContents>> read_cluster(Session& session, std::st
       co_await session.dcs.read(keys.prefix(), session.runtime.clock().now() + kDcsPatience);
   if (!snapshot) co_return std::unexpected(dcs_failure(session, snapshot.error()));
   auto contents = patroni::read_contents(keys, snapshot->revision, snapshot->entries);
-  if (!snapshot->entries.empty()) {
-    for (const auto& problem : contents.problems) session.terminal.err(fmt::format("Warning: {}\n", problem));
+  if (!snapshot->entries.empty() || session.face == Face::patronictl) {
+    for (const auto& problem : contents.problems) warn(session, problem);
     co_return contents;
   }
   const auto scopes = co_await existing_scopes(session);
   const auto there =
       scopes.empty() ? std::string("there is none") : fmt::format("there are: {}", fmt::join(scopes, ", "));
-  co_return std::unexpected(Failure{Exit::failed, fmt::format("no cluster {} below {} in etcd; {}", scope,
-                                                              session.settings.dcs_namespace, there)});
+  co_return stop(
+      fmt::format("no cluster {} below {} in etcd; {}", scope, session.settings.dcs_namespace, there));
 }
 
 base::Task<base::Result<net::HttpResponse>> ask_member(Session& session, std::string api_url,
@@ -96,9 +100,40 @@ std::string local_timestamp(base::WallTime time) {
   return fmt::format("{:%Y-%m-%d %H:%M:%S}.{:05}", local, fraction);
 }
 
+std::string local_seconds(base::WallTime time) {
+  const auto text = local_timestamp(time);
+  return text.substr(0, text.find('.'));
+}
+
+boost::json::object config_of(const patroni::DcsContents& contents) {
+  return contents.config.value_or(boost::json::object());
+}
+
+std::int64_t loop_wait_of(const patroni::DcsContents& contents) {
+  constexpr std::int64_t kDefault = 10;  // Patroni's
+  const auto config = config_of(contents);
+  const auto* value = config.if_contains("loop_wait");
+  const auto seconds = value ? patroni::integer_of(*value) : std::nullopt;
+  return seconds && *seconds > 0 ? *seconds : kDefault;
+}
+
 Exit report(Session& session, const Failure& failure) {
-  session.terminal.err(fmt::format("Error: {}\n", failure.message));
+  if (!failure.aborted)
+    session.terminal.err(fmt::format("Error: {}\n", failure.message));
+  else if (session.face == Face::patronictl)
+    session.terminal.err("Aborted!\n");
+  else
+    session.terminal.err("Error: Aborted! (no answer; --force asks nothing)\n");
   return failure.exit;
+}
+
+void warn(Session& session, std::string_view text) {
+  if (session.face == Face::holdfast) return session.terminal.err(fmt::format("Warning: {}\n", text));
+  // As Python's logging does.
+  const auto now = local_timestamp(session.runtime.clock().wall_time());
+  auto time = now.substr(0, now.find('.') + 4);
+  std::ranges::replace(time, '.', ',');
+  session.terminal.err(fmt::format("{} - WARNING - {}\n", time, text));
 }
 
 }  // namespace holdfast::ctl

@@ -66,10 +66,7 @@ base::Result<CtlSettings> read_ctl_settings(std::string_view yaml, std::string f
   if (dcs_url) {
     if (auto applied = apply_dcs_url(*dcs_url, settings); !applied) return std::unexpected(applied.error());
   } else if (!has_etcd) {
-    return base::fail(
-        ErrorKind::invalid,
-        "where is etcd? Name a configuration file with -c (an agent's will do), or etcd itself with "
-        "-d host:port, or set PATRONI_ETCD3_HOSTS");
+    return base::fail(ErrorKind::invalid, "{}", kNoEtcd);
   }
   return settings;
 }

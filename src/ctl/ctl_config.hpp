@@ -18,6 +18,11 @@ struct CtlSettings {
   patroni::CtlConfig rest;
 };
 
+inline constexpr std::string_view kNoEtcd =
+    "where is etcd? Name a configuration file with -c (an agent's will do), or etcd itself with -d "
+    "host:port, or "
+    "set PATRONI_ETCD3_HOSTS";
+
 // From a file of an agent, a router or the CLI's own (`scope`, `namespace`, `etcd3`, `ctl`, `restapi`): other
 // sections are not looked at. `dcs_url` wins over all, then the environment, then the file. An empty `yaml`
 // is no file. invalid: every error, one per line.

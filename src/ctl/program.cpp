@@ -4,60 +4,10 @@
 #include <fmt/format.h>
 
 #include "ctl/arguments.hpp"
+#include "ctl/completion.hpp"
 
 namespace holdfast::ctl {
 namespace {
-
-const std::vector<Command> kCommands = {
-    {"list",
-     "Show a cluster and its members",
-     "  holdfast list main\n"
-     "  holdfast list main -f json\n"
-     "  holdfast list main -W\n",
-     Takes::clusters,
-     {"extended", "timestamp", "format", "watch"},
-     list},
-    {"topology",
-     "Show who replicates from whom",
-     "  holdfast topology main\n",
-     Takes::clusters,
-     {"timestamp", "watch"},
-     topology},
-    {"switchover",
-     "Hand the leadership over while the leader is well",
-     "  holdfast switchover main                             asks for what is not given\n"
-     "  holdfast switchover main --candidate node2 --force\n"
-     "  holdfast switchover main --scheduled 2026-12-31T04:00+01:00 --force\n",
-     Takes::one_cluster,
-     {"leader", "candidate", "scheduled", "force"},
-     switchover},
-    {"failover",
-     "Give the leadership to a member, whatever became of the leader",
-     "  holdfast failover main --candidate node2\n",
-     Takes::one_cluster,
-     {"candidate", "force"},
-     failover},
-    {"history",
-     "Show when the leadership changed",
-     "  holdfast history main\n"
-     "  holdfast history main -f yaml\n",
-     Takes::one_cluster,
-     {"format"},
-     history},
-    {"show-config",
-     "Show the cluster's dynamic configuration as YAML",
-     "  holdfast show-config main\n",
-     Takes::one_cluster,
-     {},
-     show_config},
-    {"version",
-     "Show our version, and those of a cluster's members",
-     "  holdfast version\n"
-     "  holdfast version main node1\n",
-     Takes::cluster_and_members,
-     {},
-     version},
-};
 
 std::string variable(const World& world, const std::string& name) {
   const auto found = world.environment.find(name);
@@ -69,19 +19,37 @@ struct File {
   std::string name, text;
 };
 
+std::string not_readable(Face face, const std::string& path, const std::string& why) {
+  if (face == Face::patronictl)
+    return fmt::format(
+        "Provided config file {} not existing or no read rights. Check the -c/--config-file parameter", path);
+  return fmt::format("reading the configuration file {}: {}", path, why);
+}
+
+// Where a person's files are: the default of patronictl, and of the XDG Base Directory Specification.
+std::string home_config(const World& world) {
+  const auto xdg = variable(world, "XDG_CONFIG_HOME");
+  return xdg.empty() ? variable(world, "HOME") + "/.config" : xdg;
+}
+
 base::Result<File> find_config(const World& world, std::string named) {
-  for (const auto* name : {"HOLDFAST_CONFIG", "PATRONICTL_CONFIG_FILE"})
-    if (named.empty()) named = variable(world, name);
-  if (!named.empty()) {
-    auto text = world.read_file(named);
-    if (!text) return base::in("reading the configuration file " + named, text.error());
+  const bool is_patronictl = world.face == Face::patronictl;
+  if (named.empty() && !is_patronictl) named = variable(world, "HOLDFAST_CONFIG");
+  if (named.empty()) named = variable(world, "PATRONICTL_CONFIG_FILE");
+  const auto patronictl_file = home_config(world) + "/patroni/patronictl.yaml";
+  if (!named.empty() && named != patronictl_file) {
+    auto text = world.outside.read_file(named);
+    if (!text)
+      return base::fail(base::ErrorKind::invalid, "{}",
+                        not_readable(world.face, named, text.error().message));
     return File{named, std::move(*text)};
   }
-  const auto home = variable(world, "HOME");
-  for (const auto& path : {home + "/.config/holdfast/ctl.yml", home + "/.config/patroni/patronictl.yaml",
-                           std::string("/etc/holdfast/ctl.yml")})
-    if (auto text = world.read_file(path)) return File{path, std::move(*text)};
-  return File{};
+  std::vector<std::string> places = {patronictl_file};
+  if (!is_patronictl)
+    places = {home_config(world) + "/holdfast/ctl.yml", patronictl_file, "/etc/holdfast/ctl.yml"};
+  for (const auto& path : places)
+    if (auto text = world.outside.read_file(path)) return File{path, std::move(*text)};
+  return File{"PATRONI_CONFIGURATION", variable(world, "PATRONI_CONFIGURATION")};
 }
 
 base::Result<CtlSettings> settings_for(const World& world, const Invocation& invocation) {
@@ -91,39 +59,57 @@ base::Result<CtlSettings> settings_for(const World& world, const Invocation& inv
   if (const auto from_environment = variable(world, "DCS_URL"); !dcs_url && !from_environment.empty())
     dcs_url = from_environment;
   auto settings = read_ctl_settings(file->text, file->name, world.environment, dcs_url);
+  if (!settings && world.face == Face::patronictl && settings.error().message == kNoEtcd)
+    return base::fail(base::ErrorKind::invalid,
+                      "Can not find suitable configuration of distributed configuration store\n"
+                      "Available implementations: etcd3");
   if (settings && invocation.insecure) settings->rest.insecure = true;
   return settings;
 }
 
-Exit usage_error(World& world, const base::Error& error) {
+Exit config_error(World& world, const base::Error& error) {
   world.terminal.err(fmt::format("Error: {}\n", error.message));
-  return Exit::usage;
+  return world.face == Face::patronictl ? Exit::failed : Exit::usage;
 }
 
 Exit run_command(World& world, const Invocation& invocation) {
   const bool needs_nothing = invocation.command->run == version && invocation.arguments.clusters.empty();
   auto settings = needs_nothing ? CtlSettings{} : settings_for(world, invocation);
-  if (!settings) return usage_error(world, settings.error());
+  if (!settings) return config_error(world, settings.error());
   if (needs_nothing) settings->etcd.hosts = {{"localhost", 2379}};  // is not asked
   const auto dcs = world.make_dcs(settings->etcd);
-  if (!dcs) return usage_error(world, dcs.error());
+  if (!dcs) return config_error(world, dcs.error());
   const auto http = world.make_http(settings->rest);
-  if (!http) return usage_error(world, http.error());
-  Session session{invocation.arguments, *settings, world.terminal, world.runtime, **dcs, **http};
+  if (!http) return config_error(world, http.error());
+  Session session{world.face,     invocation.arguments, *settings, world.outside,
+                  world.terminal, world.runtime,        **dcs,     **http};
   return world.runtime.run_task(invocation.command->run(session));
+}
+
+int status_of(Face face, Exit exit) {
+  if (exit == Exit::member_refused) return face == Face::patronictl ? 0 : 1;
+  if (exit == Exit::dcs_unreachable && face == Face::patronictl) return 1;
+  return static_cast<int>(exit);
 }
 
 }  // namespace
 
-std::span<const Command> commands() { return kCommands; }
-
 bool is_command(std::string_view word) {
-  return std::ranges::any_of(kCommands, [&](const auto& command) { return command.name == word; });
+  return word == "completion" ||
+         std::ranges::any_of(commands(), [&](const auto& command) { return command.name == word; });
 }
 
 int run(const std::vector<std::string>& arguments, World& world) {
-  const auto invocation = parse_arguments(arguments);
-  if (invocation) return static_cast<int>(run_command(world, *invocation));
+  if (!arguments.empty() && arguments.front() == "completion" && world.face == Face::holdfast) {
+    const auto script = arguments.size() == 2 ? completion_script(arguments[1]) : std::string();
+    if (script.empty())
+      world.terminal.err("Error: holdfast completion takes one word: bash, zsh or fish\n");
+    else
+      world.terminal.out(script);
+    return script.empty() ? 2 : 0;
+  }
+  const auto invocation = parse_arguments(arguments, world.face);
+  if (invocation) return status_of(world.face, run_command(world, *invocation));
   const auto& message = invocation.error();
   if (message.exit == Exit::ok)
     world.terminal.out(message.text);

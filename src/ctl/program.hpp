@@ -13,11 +13,11 @@
 namespace holdfast::ctl {
 
 struct World {
+  Face face = Face::holdfast;
   net::Runtime& runtime;
   Terminal& terminal;
   patroni::Environment environment;
-  // The text of a file; refused or failed when it cannot be read, with errno's text.
-  std::function<base::Result<std::string>(const std::string& path)> read_file;
+  Outside outside;
   std::function<base::Result<std::unique_ptr<ports::Dcs>>(const patroni::EtcdConfig&)> make_dcs;
   std::function<base::Result<std::unique_ptr<net::HttpClient>>(const patroni::CtlConfig&)> make_http;
 };

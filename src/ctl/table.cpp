@@ -102,11 +102,13 @@ class PrettyTable {
   bool any_tall_ = false;
 };
 
-std::string render_tsv(const Table& table) {
+std::string render_tsv(const Table& table, std::string_view delimiter) {
   std::string out;
-  const auto add = [&](std::string_view text, bool first) { out.append(first ? "" : "\t").append(text); };
-  for (std::size_t i = 0; i < table.columns.size(); ++i) add(table.columns[i], i == 0);
-  out += '\n';
+  const auto add = [&](std::string_view text, bool first) {
+    out.append(first ? "" : delimiter).append(text);
+  };
+  for (std::size_t i = 0; table.header && i < table.columns.size(); ++i) add(table.columns[i], i == 0);
+  if (table.header) out += '\n';
   for (const auto& row : table.rows) {
     for (std::size_t i = 0; i < row.size(); ++i) add(cell_text(row[i], YamlLayout::flow), i == 0);
     out += '\n';
@@ -118,7 +120,7 @@ json::array as_objects(const Table& table) {
   json::array out;
   for (const auto& row : table.rows) {
     json::object object;
-    for (std::size_t i = 0; i < row.size(); ++i)
+    for (std::size_t i = 0; table.header && i < row.size(); ++i)
       if (!table.omit_empty || row[i] != "") object[table.columns[i]] = row[i];
     out.push_back(std::move(object));
   }
@@ -127,14 +129,14 @@ json::array as_objects(const Table& table) {
 
 }  // namespace
 
-std::string render(const Table& table, Format format) {
+std::string render(const Table& table, Format format, std::string_view delimiter) {
   switch (format) {
     case Format::pretty:
       return PrettyTable(table, YamlLayout::block).render();
     case Format::topology:
       return PrettyTable(table, YamlLayout::flow).render();
     case Format::tsv:
-      return render_tsv(table);
+      return render_tsv(table, delimiter);
     case Format::json:
       return patroni::to_json_text(as_objects(table), patroni::JsonLayout::spaced) + "\n";
     case Format::yaml:

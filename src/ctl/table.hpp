@@ -4,6 +4,7 @@
 #include <boost/json/array.hpp>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace holdfast::ctl {
@@ -16,9 +17,10 @@ struct Table {
   std::set<std::string> right_aligned;   // columns
   std::string title;                     // for the first line of a pretty table; may be empty
   bool omit_empty = false;               // in JSON and YAML: values that are nothing are left out
+  bool header = true;                    // tells the columns' names; in JSON and YAML: rows have keys
 };
 
-// Ends with a newline.
-std::string render(const Table& table, Format format);
+// Ends with a newline. `delimiter`: between the columns of tsv.
+std::string render(const Table& table, Format format, std::string_view delimiter = "\t");
 
 }  // namespace holdfast::ctl

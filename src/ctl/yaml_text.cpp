@@ -5,53 +5,18 @@
 #include <string_view>
 #include <vector>
 
+#include "ctl/yaml_scalar.hpp"
 #include "patroni/json_text.hpp"
-#include "patroni/timestamp.hpp"
-#include "patroni/yaml_node.hpp"
 
 namespace holdfast::ctl {
 namespace {
 
 namespace json = boost::json;
 
-bool is_control(char c) { return (c >= 0 && c < ' ') || c == '\x7f'; }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-// Whether a reader would take the unquoted text for something else than text.
-bool reads_as_other(const std::string& text) {
-  if (text == "<<" || text == "=") return true;
-  if (text.size() >= 10 && std::ranges::count(text, '-') >= 2 &&
-      std::ranges::all_of(text.substr(0, 4), is_digit))
-    return text.size() == 10 || patroni::parse_timestamp(text).has_value();  // a date
-  const patroni::YamlNode plain{.kind = patroni::YamlNode::Kind::scalar, .text = text};
-  return !patroni::to_json(plain).is_string();
-}
-
-bool may_be_plain(const std::string& text, YamlLayout layout) {
-  if (text.empty() || text.front() == ' ' || text.back() == ' ' || text.back() == ':') return false;
-  if (std::string_view("#,[]{}&*!|>'\"%@`").contains(text.front())) return false;
-  const auto second = text.size() > 1 ? text[1] : ' ';
-  if (std::string_view("-?:").contains(text.front()) && second == ' ') return false;
-  if (text.starts_with("---") || text.starts_with("...")) return false;
-  if (text.contains(": ") || text.contains(" #")) return false;
-  if (layout == YamlLayout::flow && text.find_first_of(",?[]{}:") != std::string::npos) return false;
-  return !reads_as_other(text);
-}
-
-std::string scalar(const std::string& text, YamlLayout layout) {
-  if (std::ranges::any_of(text, is_control))
-    return patroni::to_json_text(json::value(text),
-                                 patroni::JsonLayout::compact);  // a double-quoted YAML scalar
-  if (may_be_plain(text, layout)) return text;
-  std::string quoted = "'";
-  for (const char c : text) quoted += c == '\'' ? std::string("''") : std::string(1, c);
-  return quoted + "'";
-}
-
-std::string leaf(const json::value& value, YamlLayout layout) {
+std::string leaf(const json::value& value, YamlLayout layout, const ScalarPlace* place = nullptr) {
   if (value.is_null()) return "null";
   if (value.is_bool()) return value.get_bool() ? "true" : "false";
-  if (value.is_string()) return scalar(std::string(std::string_view(value.get_string())), layout);
+  if (value.is_string()) return yaml_scalar(std::string(std::string_view(value.get_string())), layout, place);
   if (value.is_object()) return "{}";
   if (value.is_array()) return "[]";
   auto number = patroni::scalar_text(value).value_or("null");
@@ -81,9 +46,15 @@ std::string flow(const json::value& value) {
     return out + "]";
   }
   for (const auto& it : sorted(value.get_object()))
-    out += (out.empty() ? "{" : ", ") + scalar(std::string(it->key()), YamlLayout::flow) + ": " +
+    out += (out.empty() ? "{" : ", ") + yaml_scalar(std::string(it->key()), YamlLayout::flow) + ": " +
            flow(it->value());
   return out + "}";
+}
+
+// After a key or a dash that stands at `indent`.
+std::string leaf_at(const json::value& value, std::size_t column, std::size_t indent) {
+  const ScalarPlace place{column, indent + 2};
+  return leaf(value, YamlLayout::block, &place);
 }
 
 // The lines of a branch; the first one gets no indentation when it follows a "- ".
@@ -99,15 +70,16 @@ void block(const json::value& value, std::size_t indent, bool indent_first, std:
       if (is_branch(item))
         block(item, indent + 2, false, out);
       else
-        out += leaf(item, YamlLayout::block) + "\n";
+        out += leaf_at(item, indent + 2, indent) + "\n";
     }
     return;
   }
   for (const auto& it : sorted(value.get_object())) {
     begin_line();
-    out += scalar(std::string(it->key()), YamlLayout::block) + ":";
+    const auto key = yaml_scalar(std::string(it->key()), YamlLayout::block) + ":";
+    out += key;
     if (!is_branch(it->value())) {
-      out += " " + leaf(it->value(), YamlLayout::block) + "\n";
+      out += " " + leaf_at(it->value(), indent + key.size() + 1, indent) + "\n";
       continue;
     }
     out += "\n";

@@ -12,7 +12,7 @@ enum class YamlLayout {
   flow,   // {a: b, c: [d]} on one line
 };
 
-// Ends with a newline. Long lines are not folded.
+// Ends with a newline. In block layout lines longer than 200 characters are folded, as patronictl does.
 std::string to_yaml(const boost::json::value& value, YamlLayout layout = YamlLayout::block);
 
 }  // namespace holdfast::ctl

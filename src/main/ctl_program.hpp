@@ -8,7 +8,8 @@ namespace holdfast {
 // Whether `holdfast WORD` is a command of the CLI.
 bool is_ctl_command(std::string_view word);
 
-// argv[0] is the program's name, as main got it. Returns the exit status.
-int run_ctl(int argc, char** argv);
+// argv[0] is the program's name, as main got it; as `patronictl` it has that program's manners. Returns the
+// exit status.
+int run_ctl(int argc, char** argv, bool as_patronictl);
 
 }  // namespace holdfast

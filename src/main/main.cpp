@@ -11,6 +11,7 @@
 #include "main/ctl_program.hpp"
 #include "main/router_program.hpp"
 #include "main/sim_program.hpp"
+#include "main/takeover_program.hpp"
 
 namespace {
 
@@ -21,8 +22,10 @@ constexpr std::string_view kUsage = R"(Holdfast keeps a PostgreSQL database avai
 Usage:
   holdfast agent NODE.yml      run the agent beside a PostgreSQL (Patroni's configuration file)
   holdfast router ROUTER.yml   run the router in front of the clients
-  holdfast COMMAND ...         ask or steer a cluster: list, topology, switchover, failover, history, ...
-                               `holdfast COMMAND --help` explains each
+  holdfast COMMAND ...         ask or steer a cluster: list, topology, switchover, restart, edit-config, ...
+                               `holdfast COMMAND --help` explains each, docs/cli.md all of them
+  holdfast takeover ...        exchange a node's Patroni for our agent, or back, without stopping PostgreSQL
+  holdfast completion SHELL    print what bash, zsh or fish needs to complete command lines
   holdfast policy-doc          print the policy's rules, as in docs/policy.md
   holdfast sim ...             run clusters in the simulator (for developers)
   holdfast --version
@@ -71,16 +74,17 @@ int run(int argc, char** argv) {
   const std::string_view name = called_as(argv[0]);
   if (name == "patroni") return run_agent(argc - 1, argv + 1);
   if (name == "patronictl" || argc < 2)
-    return argc < 2 && name != "patronictl" ? print_usage() : run_ctl(argc, argv);
+    return argc < 2 && name != "patronictl" ? print_usage() : run_ctl(argc, argv, name == "patronictl");
 
   const std::string_view role = argv[1];
   if (role == "agent") return run_agent(argc - 2, argv + 2);
   if (role == "router") return router(argc - 2, argv + 2);
+  if (role == "takeover") return run_takeover(argc - 2, argv + 2);
   if (role == "sim") return run_sim(argc - 1, argv + 1);
   if (role == "policy-doc") return print_policy();
   if (role == "--version" || role == "-V") return print_version();
   if (role == "--help" || role == "-h" || role == "help") return print_usage();
-  return run_ctl(argc, argv);
+  return run_ctl(argc, argv, false);
 }
 
 }  // namespace

@@ -21,6 +21,15 @@ void read_login(YamlMap map, std::string& username, std::string& password) {
   map.text("password", password);
 }
 
+// `auth: user:password`, the older way to say it.
+void read_auth(YamlMap map, std::string& username, std::string& password) {
+  std::string auth;
+  if (!map.text("auth", auth)) return;
+  const auto colon = std::min(auth.find(':'), auth.size());
+  username = auth.substr(0, colon);
+  password = auth.substr(std::min(colon + 1, auth.size()));
+}
+
 bool is_wildcard(std::string_view host) { return host == "*" || host == "0.0.0.0" || host == "::"; }
 
 std::string percent_decoded(std::string_view text) {
@@ -207,6 +216,7 @@ void read_restapi(YamlMap root, RestApiConfig& into) {
 void read_ctl(YamlMap root, CtlConfig& into) {
   auto rest = root.section("restapi");
   rest.text("cafile", into.files.cacert);
+  read_auth(rest, into.username, into.password);
   read_login(rest.section("authentication"), into.username, into.password);
   auto map = root.section("ctl");
   map.flag("insecure", into.insecure);
@@ -214,6 +224,7 @@ void read_ctl(YamlMap root, CtlConfig& into) {
   map.text("certfile", into.files.cert);
   map.text("keyfile", into.files.key);
   map.text("keyfile_password", into.files.key_password);
+  read_auth(map, into.username, into.password);
   auto login = map.section("authentication");
   if (login.has("username")) read_login(login, into.username, into.password);
   login.known({"username", "password"});

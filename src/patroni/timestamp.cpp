@@ -85,7 +85,8 @@ std::optional<Timestamp> parse_timestamp(std::string_view text) {
   const auto time = chr::sys_days(date) + chr::hours(p.hour) + chr::minutes(p.minute) +
                     chr::seconds(p.second) + chr::microseconds(p.microsecond) -
                     chr::minutes(p.offset_minutes.value_or(0));
-  return Timestamp{base::WallTime(time), p.offset_minutes.has_value()};
+  return Timestamp{base::WallTime(time), p.offset_minutes.has_value(),
+                   chr::minutes(p.offset_minutes.value_or(0))};
 }
 
 }  // namespace holdfast::patroni

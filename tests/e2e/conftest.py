@@ -88,6 +88,26 @@ def failsafe_cluster(request):
     yield from use(request, with_failsafe_mode)
 
 
+@pytest.fixture
+def patroni(request):
+    """A cluster of Debian's patroni and haproxy, and where our program is installed beside it."""
+    missing = [name for name in ("/usr/bin/patroni", "/usr/sbin/haproxy") if not Path(name).exists()]
+    if missing:
+        pytest.skip(f"{', '.join(missing)} is not installed")
+    spec = config.Spec(ports=ports.ports_from(ports.free_ports(14)), passwords=config.new_passwords(), timing=TIMING,
+                       stack="patroni", parameters=PARAMETERS)
+    cluster = Cluster.create(Path(tempfile.mkdtemp(prefix="holdfast-e2e-")), spec)
+    cluster.holdfast = cluster.place.install(BINARY)
+    request.node.used_cluster = cluster
+    cluster.start()
+    yield cluster
+    if getattr(request.node, "failed", False):
+        cluster.kill_everything()
+        kept.append(cluster.place.root)
+    else:
+        discard(cluster)
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     report = (yield).get_result()

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "ctl/cluster_table.hpp"
+#include "ctl/unified_diff.hpp"
 #include "ctl/yaml_text.hpp"
 #include "patroni/json_text.hpp"
 #include "patroni/yaml_node.hpp"
@@ -68,7 +69,11 @@ TEST(YamlText, IsPyYamls) {
       {R"("%p")", "'%p'\n"},
       {R"("2026-11-23")", "'2026-11-23'\n"},
       {R"("null")", "'null'\n"},
-      {R"("a\nb")", "\"a\\nb\"\n"},
+      {R"({"k":"a\nb"})", "k: 'a\n\n  b'\n"},
+      {R"({"k":"a\n"})", "k: 'a\n\n  '\n"},
+      {R"({"k":"it's\nq"})", "k: 'it''s\n\n  q'\n"},
+      {R"({"k":"a \nb"})", "k: \"a \\nb\"\n"},
+      {R"({"k":"tab\there"})", "k: \"tab\\there\"\n"},
       {R"([])", "[]\n"},
       {R"({"b":{},"a":[1,[2,3],{"x":null,"w":true}]})",
        "a:\n- 1\n- - 2\n  - 3\n- w: true\n  x: null\nb: {}\n"},
@@ -78,64 +83,47 @@ TEST(YamlText, IsPyYamls) {
   EXPECT_EQ(yaml(R"({"b":"x","a":[1,"y, z"]})", YamlLayout::flow), "{a: [1, 'y, z'], b: x}\n");
 }
 
+TEST(YamlText, FoldsLongLinesWherePyYamlDoes) {
+  const auto words = [](int count) {
+    std::string text = "word";
+    for (int i = 1; i < count; ++i) text += " word";
+    return text;
+  };
+  const auto shown = [](const boost::json::value& value) { return to_yaml(value); };
+  EXPECT_EQ(shown({{"k", words(50)}}), "k: " + words(40) + "\n  " + words(10) + "\n");
+  EXPECT_EQ(shown({{"k", "it's " + words(50) + ": x"}}),
+            "k: 'it''s " + words(39) + "\n  " + words(11) + ": x'\n");
+  EXPECT_EQ(shown({{"p", {{"l", boost::json::array{words(50)}}}}}),
+            "p:\n  l:\n  - " + words(40) + "\n    " + words(10) + "\n");
+  EXPECT_EQ(shown({{"k", "\t" + std::string(100, 'x') + " " + std::string(120, 'y') + " z"}}),
+            "k: \"\\t" + std::string(100, 'x') + " " + std::string(120, 'y') + "\\\n  \\ z\"\n");
+}
+
+// Hunks as Python's difflib makes them.
+TEST(UnifiedDiff, HasPythonsHunks) {
+  EXPECT_EQ(unified_diff("a\nb\n", "a\nb\n"), "");
+  EXPECT_EQ(unified_diff("a\nb\nc\nd\ne\nf\ng\nttl: 21\n", "a\nb\nc\nd\ne\nf\ng\nttl: 20\n"),
+            "--- \n+++ \n@@ -5,4 +5,4 @@\n e\n f\n g\n-ttl: 21\n+ttl: 20\n");
+  EXPECT_EQ(unified_diff("1\n2\n3\n4\n5\n6\n7\n8\n9\n", "1\nx\n3\n4\n5\n6\n7\n8\n9\n10\n"),
+            "--- \n+++ \n@@ -1,5 +1,5 @@\n 1\n-2\n+x\n 3\n 4\n 5\n@@ -7,3 +7,4 @@\n 7\n 8\n 9\n+10\n");
+  EXPECT_EQ(unified_diff("a: 1\n", "b: 2\n"), "--- \n+++ \n@@ -1 +1 @@\n-a: 1\n+b: 2\n");
+  EXPECT_EQ(unified_diff("a\n", "a\nb\n", true),
+            "\x1b[1m--- \x1b[0m\n\x1b[1m+++ \x1b[0m\n\x1b[36m@@ -1 +1,2 @@\x1b[0m\n a\n\x1b[32m+b\x1b[0m\n");
+}
+
 TEST(YamlText, IsReadBackAsItWasMeant) {
-  for (const auto* text : {"on",
-                           "5",
-                           "-5",
-                           "0x1F",
-                           "1_0",
-                           "1.5",
-                           "1e3",
-                           "1.0e+3",
-                           "~",
-                           "null",
-                           "",
-                           " ",
-                           "a ",
-                           " a",
-                           "a:",
-                           ":a",
-                           "a: b",
-                           "a #b",
-                           "#a",
-                           "- a",
-                           "-",
-                           "--- a",
-                           "...",
-                           "? a",
-                           "?a",
-                           "[a]",
-                           "{a}",
-                           "a, b",
-                           "&a",
-                           "*a",
-                           "!a",
-                           "|",
-                           ">",
-                           "%a",
-                           "@a",
-                           "`a",
-                           "'",
-                           "\"",
-                           "it's",
-                           "\"q\"",
-                           "a\nb",
-                           "\n",
-                           "\ttab",
-                           "\x7f",
-                           "\u00e4",
-                           "2026-11-23",
-                           "2026-11-23 10:00:00",
-                           "12:30:45",
-                           "=",
-                           "<<",
-                           "y",
-                           "no",
-                           "0o7",
-                           "010",
-                           ".5",
-                           "+.inf",
-                           "a\\b",
+  for (const auto* text : {"on",       "5",     "-5",     "0x1F",       "1_0",
+                           "1.5",      "1e3",   "1.0e+3", "~",          "null",
+                           "",         " ",     "a ",     " a",         "a:",
+                           ":a",       "a: b",  "a #b",   "#a",         "- a",
+                           "-",        "--- a", "...",    "? a",        "?a",
+                           "[a]",      "{a}",   "a, b",   "&a",         "*a",
+                           "!a",       "|",     ">",      "%a",         "@a",
+                           "`a",       "'",     "\"",     "it's",       "\"q\"",
+                           "a\nb",     "\n",    "\na",    "a\n",        "a\n\nb\n",
+                           "\ttab",    "\x7f",  "\u00e4", "2026-11-23", "2026-11-23 10:00:00",
+                           "12:30:45", "=",     "<<",     "y",          "no",
+                           "0o7",      "010",   ".5",     "+.inf",      "a\\b",
                            "C:\\x: y"})
     for (const auto layout : {YamlLayout::block, YamlLayout::flow}) {
       const boost::json::value value =
