@@ -17,8 +17,8 @@ bool ending(const Situation& s) {
 
 // A primary that etcd cannot confirm, whose right may be prolonged by the members.
 bool depends_on_members(const Situation& s) {
-  return !s.settings.pause && etcd_unknown(s) && may_accept_writes(s.local) && !ending(s) && s.local.right_until &&
-         s.now < *s.local.right_until && failsafe_members(s);
+  return !s.settings.pause && etcd_unknown(s) && may_accept_writes(s.local) && !ending(s) &&
+         s.local.right_until && s.now < *s.local.right_until && failsafe_members(s);
 }
 
 // The last proof that we may run: a renewed lease, or a confirmation. Its renewal is due as the lease's would

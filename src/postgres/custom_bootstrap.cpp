@@ -125,7 +125,8 @@ std::string private_conf_text(const Site& site, const std::string& recovery, con
   const auto setting = [](std::string_view name, std::string_view value) {
     return fmt::format("{} = {}\n", name, pg::quote_setting(value));
   };
-  std::string text = fmt::format("include {}\n", pg::quote_setting(site.config_dir() + "/" + site.main_conf()));
+  std::string text =
+      fmt::format("include {}\n", pg::quote_setting(site.config_dir() + "/" + site.main_conf()));
   text += recovery;
   text += setting("hba_file", directory + "/pg_hba.conf");
   text += setting("listen_addresses", "");

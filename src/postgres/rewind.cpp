@@ -82,7 +82,7 @@ Task<bool> can_restore_wal(Site& site) {
 std::vector<std::string> arguments_for(const Site& site, const pg::Conninfo& login, bool restore_wal) {
   std::vector<std::string> arguments = {"--target-pgdata=" + site.directory.path(),
                                         "--source-server=" + pg::to_string(login), "--progress",
-                                         "--config-file=" + site.config_dir() + "/" + site.main_conf()};
+                                        "--config-file=" + site.config_dir() + "/" + site.main_conf()};
   if (restore_wal) arguments.emplace_back("--restore-target-wal");
   return arguments;
 }

@@ -48,7 +48,7 @@ class Resolver {
   }
 
  private:
-  struct __res_state state_ {};
+  struct __res_state state_{};
   bool ready_ = false;
 };
 

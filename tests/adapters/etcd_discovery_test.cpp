@@ -52,7 +52,9 @@ TEST_F(EtcdDiscovery, ASuffixChoosesOneOfSeveralClusters) {
 
 TEST_F(EtcdDiscovery, ANameServerThatIsNotThereIsSaid) {
   std::uint16_t port = 0;
-  { port = NameServer({}).port(); }
+  {
+    port = NameServer({}).port();
+  }
   EXPECT_THAT(system::find_srv_records("_etcd._tcp.example.org", port).error().message,
               HasSubstr("_etcd._tcp.example.org"));
 }

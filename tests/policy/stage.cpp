@@ -439,7 +439,7 @@ void Stage::me(Words& words) {
   s_.local.name = words.next("this node's name");
   s_.local.conn_url = conn_url(s_.local.name);
   s_.local.api_url = words.take("at") ? fmt::format("http://{}:8008/patroni", words.next("this node's host"))
-                                     : api_url(s_.local.name);
+                                      : api_url(s_.local.name);
 }
 
 void Stage::tags(Words& words) {
