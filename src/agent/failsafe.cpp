@@ -6,7 +6,7 @@
 #include "agent/agent.hpp"
 #include "ha/memory.hpp"
 #include "ha/rules.hpp"
-#include "pg/names.hpp"
+#include "ha/slots.hpp"
 #include "telemetry/log.hpp"
 
 namespace holdfast::agent {
@@ -37,11 +37,7 @@ ha::FailsafeRequest Agent::failsafe_request() const {
   ha::FailsafeRequest request{
       .leader = {.name = local.name, .conn_url = local.conn_url, .api_url = local.api_url},
       .ttl = situation_.settings.ttl};
-  if (const auto& status = local.instance.status) {
-    for (const auto& slot : status->slots)
-      if (slot.restart_lsn) request.slots[slot.name] = *slot.restart_lsn;
-    request.slots[pg::slot_name(local.name)] = status->position;
-  }
+  if (local.instance.status) request.slots = ha::cluster_status(situation_).slots;
   return request;
 }
 

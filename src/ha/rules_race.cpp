@@ -5,6 +5,7 @@
 #include "ha/control.hpp"
 #include "ha/failsafe.hpp"
 #include "ha/rules.hpp"
+#include "ha/slot_rules.hpp"
 #include "ha/watchdog.hpp"
 
 namespace holdfast::ha {
@@ -293,6 +294,8 @@ constexpr Rule kRules[] = {
      not_in_failsafe},
     {"race.follow_failsafe_leader", "Stream from the primary that leads in failsafe mode.",
      follow_failsafe_leader},
+    {"race.sync_slots_in_failsafe", "Without etcd, move slots as leader and members tell one another.",
+     sync_slots_in_failsafe},
     {"race.poll_peers", "Ask the other members how far they are.", poll_peers},
     {"race.promised", "Do not succeed a primary that was told it may go on.", promised},
     {"race.may_have_promised", "After a restart, do not succeed one that may have been told so.",

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 #include <ranges>
 
+#include "ha/failsafe.hpp"
 #include "ha/slots.hpp"
 
 namespace holdfast::ha {
@@ -46,6 +47,23 @@ Verdict sync_leader_slots(const Situation& s) {
 Verdict sync_replica_slots(const Situation& s) {
   if (!follows_a_leader(s)) return std::nullopt;
   return propose(plan_slots(s, *known_cluster(s)));
+}
+
+Verdict sync_slots_in_failsafe(const Situation& s) {
+  const auto& seen = s.cluster ? s.cluster : s.local.memory.slots.last_seen;
+  if (!seen || !seen->config_readable || s.local.job || !s.local.instance.status ||
+      s.local.instance.data != DataDirectory::valid)
+    return std::nullopt;
+  const auto* given = promise(s);
+  std::optional<ClusterView> view;
+  if (!s.local.instance.status->in_recovery && leads_in_failsafe(s))
+    view = with_positions(*seen, s.local.memory.failsafe.positions);
+  else if (runs_as_standby(s) && given != nullptr && (!s.cluster || !s.cluster->leader))
+    view = told_by_leader(*seen, given->leader.name, given->slots);
+  if (!view) return std::nullopt;
+  auto plan = plan_slots(s, *view);
+  plan.drop.clear();  // who is not seen now may only be cut off from etcd
+  return propose(std::move(plan));
 }
 
 Verdict fetch_slots(const Situation& s) {

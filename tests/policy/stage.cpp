@@ -369,8 +369,6 @@ void Stage::set(Words& words) {
     to.synchronous_node_count = words.number();
   } else if (key == "failsafe_mode") {
     to.failsafe_mode = flag(words);
-  } else if (key == "pause") {
-    to.pause = flag(words);
   } else if (key == "use_pg_rewind") {
     to.use_pg_rewind = flag(words);
   } else if (key == "remove_data_directory_on_rewind_failure") {
@@ -720,7 +718,12 @@ void Stage::members_answer(Words& words) {
   if (!words.take("yes"))
     for (auto& item : words.items()) {
       auto name = item.next("a member's name, or yes");
-      answers.push_back({.name = std::move(name), .refusal = item.next("why not"), .position = {}});
+      ha::FailsafeAnswer answer{.name = std::move(name)};
+      if (item.at_lsn())
+        answer.position = item.lsn();
+      else
+        answer.refusal = item.next("a position, or why not");
+      answers.push_back(std::move(answer));
     }
   ha::fold_failsafe_answers(s_, answers, s_.now, s_.now);
 }
@@ -728,6 +731,11 @@ void Stage::members_answer(Words& words) {
 void Stage::promised(Words& words) {
   auto name = words.next("who leads in failsafe mode");
   ha::FailsafeRequest request{.leader = {.name = name, .conn_url = conn_url(name), .api_url = api_url(name)}};
+  if (words.take("with"))
+    for (auto& item : words.items()) {
+      const auto slot = item.next("a slot's name");
+      request.slots[slot] = item.lsn();
+    }
   ha::fold_failsafe_request(s_, std::move(request), s_.now);
 }
 
