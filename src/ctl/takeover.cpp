@@ -193,6 +193,10 @@ class Takeover {
       return false;
     }
     before.agent = **agent;
+    if (before.agent.unit_ends_children)
+      problem(fmt::format(
+          "{} would stop PostgreSQL with the agent: set KillMode=process in it, and systemctl daemon-reload",
+          before.agent.unit));
     const auto postmaster = world_.host.postmaster_of(config.postgresql.data_dir);
     if (!postmaster) {
       problem(fmt::format("no PostgreSQL runs in {}", config.postgresql.data_dir));

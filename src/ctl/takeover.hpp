@@ -29,9 +29,10 @@ namespace holdfast::ctl {
 struct AgentProcess {
   pid_t pid = 0;
   std::vector<std::string> argv, environment;
-  std::string directory;  // that it runs in
-  std::string log;        // the file that its output goes to; empty: none
-  std::string unit;       // of systemd; empty: not started by it
+  std::string directory;            // that it runs in
+  std::string log;                  // the file that its output goes to; empty: none
+  std::string unit;                 // of systemd; empty: not started by it
+  bool unit_ends_children = false;  // it lacks KillMode=process: stopping it would stop PostgreSQL, too
   uid_t uid = 0;
 };
 

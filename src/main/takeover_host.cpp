@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <charconv>
+#include <cstdio>
 #include <fcntl.h>
 #include <filesystem>
 #include <fmt/format.h>
+#include <memory>
 #include <set>
 #include <sstream>
 #include <sys/stat.h>
@@ -84,6 +86,23 @@ std::string unit_of(pid_t pid) {
   return is_service ? name : std::string();
 }
 
+// What a program prints, without the last newline; empty when it cannot be run.
+std::string output_of(const std::string& command) {
+  std::string out;
+  const std::unique_ptr<FILE, int (*)(FILE*)> pipe(popen(command.c_str(), "re"), pclose);
+  char buffer[256];
+  while (pipe && fgets(buffer, sizeof(buffer), pipe.get())) out += buffer;
+  while (out.ends_with('\n')) out.pop_back();
+  return out;
+}
+
+// https://www.freedesktop.org/software/systemd/man/latest/systemd.kill.html
+bool ends_children(const std::string& unit) {
+  if (unit.empty()) return false;
+  const auto mode = output_of(fmt::format("/usr/bin/systemctl show -p KillMode --value '{}'", unit));
+  return mode != "process" && mode != "none";
+}
+
 uid_t owner_of(const std::string& path) {
   struct stat info{};
   return stat(path.c_str(), &info) == 0 ? info.st_uid : static_cast<uid_t>(-1);
@@ -92,12 +111,14 @@ uid_t owner_of(const std::string& path) {
 AgentProcess describe(pid_t pid) {
   const auto folder = fmt::format("/proc/{}", pid);
   const auto output = link_target(folder + "/fd/1");
+  const auto unit = unit_of(pid);
   return {.pid = pid,
           .argv = zero_ended(proc_file(pid, "cmdline")),
           .environment = zero_ended(proc_file(pid, "environ")),
           .directory = link_target(folder + "/cwd"),
           .log = output.starts_with('/') && std::filesystem::is_regular_file(output) ? output : std::string(),
-          .unit = unit_of(pid),
+          .unit = unit,
+          .unit_ends_children = ends_children(unit),
           .uid = owner_of(folder)};
 }
 

@@ -16,7 +16,9 @@ using testing::IsEmpty;
 class Machine : public TakeoverHost {
  public:
   base::Result<std::optional<AgentProcess>> agent_at(std::uint16_t) override {
-    return running.empty() ? std::optional<AgentProcess>() : AgentProcess{.pid = 7, .argv = {running}};
+    AgentProcess agent{.pid = 7, .argv = {running}, .unit_ends_children = unit_ends_children};
+    if (unit_ends_children) agent.unit = "p.service";
+    return running.empty() ? std::optional<AgentProcess>() : agent;
   }
   std::optional<PostmasterProcess> postmaster_of(const std::string&) override { return postmaster; }
   base::Task<base::Result<void>> stop(AgentProcess agent, base::Instant) override {
@@ -42,7 +44,7 @@ class Machine : public TakeoverHost {
   }
 
   std::string running = "patroni", broken;
-  bool stop_takes_postgres_along = false;
+  bool stop_takes_postgres_along = false, unit_ends_children = false;
   std::optional<PostmasterProcess> postmaster = PostmasterProcess{100, 5, 0, "15"};
   std::optional<AgentProcess> record;
   std::vector<std::string> done;
@@ -147,11 +149,13 @@ TEST_F(TakeoverTest, SaysAllThatIsInTheWay) {
   store.put(keys.failover(), R"({"leader":"a","member":"b"})");
   store.put(keys.initialize(), "43");
   machine.postmaster->version = "14";
+  machine.unit_ends_children = true;
   EXPECT_EQ(take(TakeoverStep::start), 1);
+  EXPECT_THAT(terminal.written, HasSubstr("PROBLEM  p.service would stop PostgreSQL with the agent"));
   EXPECT_THAT(terminal.written, HasSubstr("PROBLEM  a switchover or failover is asked for"));
   EXPECT_THAT(terminal.written, HasSubstr("PROBLEM  PostgreSQL is of system 42, the cluster of 43"));
   EXPECT_THAT(terminal.written, HasSubstr("PROBLEM  PostgreSQL 14 is not supported, 15 is"));
-  EXPECT_THAT(terminal.written, EndsWith("3 things are in the way; nothing was done\n"));
+  EXPECT_THAT(terminal.written, EndsWith("4 things are in the way; nothing was done\n"));
   EXPECT_THAT(machine.done, IsEmpty());
   EXPECT_EQ(take(TakeoverStep::rollback), 1);
   EXPECT_THAT(terminal.written, HasSubstr("PROBLEM  the agent of a is Patroni already"));
