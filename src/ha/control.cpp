@@ -25,7 +25,8 @@ bool is_stale(base::WallTime scheduled_at, const Situation& s) {
 MemberRole role_of_postgres(const Situation& s) {
   const auto& instance = s.local.instance;
   const bool standby = instance.status ? instance.status->in_recovery : instance.standby_signal;
-  return standby ? MemberRole::replica : MemberRole::primary;
+  if (!standby) return MemberRole::primary;
+  return s.settings.standby_cluster && is_leader(s) ? MemberRole::standby_leader : MemberRole::replica;
 }
 
 std::string restart_obstacle(const Situation& s, const RestartConditions& conditions) {

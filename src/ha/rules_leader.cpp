@@ -92,7 +92,7 @@ Verdict promote(const Situation& s) {
 
 // A clean stop: the other cluster, or its archive, has everything, and goes on from there.
 Verdict become_standby_leader(const Situation& s) {
-  if (!leads_primary(s) || !s.settings.standby_cluster) return std::nullopt;
+  if (paused(s) || !leads_primary(s) || !s.settings.standby_cluster) return std::nullopt;
   return Proposal{StopPostgres{.checkpoint_first = true}, "this cluster is to be a standby of another"};
 }
 

@@ -38,6 +38,7 @@ Verdict release_key_of_standby(const Situation& s) {
   const auto& status = s.local.instance.status;
   if (!paused(s) || !is_leader(s) || !status || !status->in_recovery || chosen_by_request(s))
     return std::nullopt;
+  if (s.settings.standby_cluster) return std::nullopt;  // its leader is a standby
   return Proposal{ReleaseLeaderKey{}, "PostgreSQL does not run as primary"};
 }
 
