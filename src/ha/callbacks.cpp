@@ -7,6 +7,12 @@
 namespace holdfast::ha {
 namespace {
 
+using namespace std::chrono_literals;
+
+// From a start to the change of role that follows it at once: the callback of the latter would end the
+// former's.
+constexpr base::Duration kBetween = 500ms;
+
 bool answers(const Instance& instance) {
   return instance.data == DataDirectory::valid && instance.process == Process::running && instance.status;
 }
@@ -37,18 +43,30 @@ std::string_view to_string(CallbackAction action) {
 std::optional<Callback> due_callback(CallbackMemory& memory, const Situation& s, MemberRole role) {
   const auto& instance = s.local.instance;
   if (s.local.job && s.local.job->kind == JobKind::stop) memory.stopped_by_us = true;
+  if (s.local.job && s.local.job->kind == JobKind::restart) memory.restarting = true;
   if (!std::exchange(memory.looked, true)) {
     memory.running = answers(instance);
     if (memory.running) memory.role = role;
+    if (memory.running) memory.started_at = instance.status->started_at;
     return std::nullopt;
   }
   if (answers(instance)) {
-    const bool started = !std::exchange(memory.running, true);
+    if (memory.next_after && s.now < *memory.next_after) return std::nullopt;
+    memory.next_after.reset();
+    // A quick restart may have happened between two looks.
+    const auto known = std::exchange(memory.started_at, instance.status->started_at);
+    const bool another = known && memory.started_at && *known != *memory.started_at;
+    const bool started = !std::exchange(memory.running, true) || another;
     const auto before = std::exchange(memory.role, role);
-    const bool restarted = std::exchange(memory.restarting, false);
+    const bool restarted = started && std::exchange(memory.restarting, false);
     if (started) memory.stopped_by_us = false;
     if (before && *before != role) return Callback{CallbackAction::on_role_change, role};
     if (!started) return std::nullopt;
+    if (!before && role == MemberRole::standby_leader) {
+      memory.role = MemberRole::replica;
+      memory.next_after = s.now + kBetween;
+      return Callback{CallbackAction::on_start, MemberRole::replica};
+    }
     return Callback{restarted ? CallbackAction::on_restart : CallbackAction::on_start, role};
   }
   if (instance.process != Process::stopped) return std::nullopt;

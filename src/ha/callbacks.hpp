@@ -5,6 +5,7 @@
 #include <optional>
 #include <string_view>
 
+#include "base/time.hpp"
 #include "ha/cluster_view.hpp"
 
 namespace holdfast::ha {
@@ -28,6 +29,8 @@ struct CallbackMemory {
   bool stopped_by_us = false;      // and not by a crash
   bool restarting = false;         // a stop and a start that belong together
   std::optional<MemberRole> role;  // that the server was last said, or found, to have
+  std::optional<base::WallTime> started_at;  // of that server
+  std::optional<base::Instant> next_after;   // leaves a callback that was made to come first time to run
 };
 
 // `role`: of this node as others see it now. At most one callback is due at a time:
@@ -36,6 +39,7 @@ struct CallbackMemory {
 //     primary that does not start any more has given its leader key up (demoted);
 //   - on_restart after a restart, on_start after any other start, both in the same role as before;
 //   - on_stop after a stop that was asked for.
+// As in Patroni, the leader of a standby cluster starts as a replica and then changes its role.
 std::optional<Callback> due_callback(CallbackMemory& memory, const Situation& situation, MemberRole role);
 
 }  // namespace holdfast::ha

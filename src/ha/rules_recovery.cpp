@@ -49,7 +49,8 @@ bool prefers_failover(const Situation& s) {
 }
 
 Verdict fail_over_at_once(const Situation& s) {
-  if (!stopped_with_data(s) || !is_leader(s) || !was_primary(s) || !prefers_failover(s)) return std::nullopt;
+  if (s.settings.pause || !stopped_with_data(s) || !is_leader(s) || !was_primary(s)) return std::nullopt;
+  if (!prefers_failover(s)) return std::nullopt;
   if (!somebody_can_take_over(s)) return std::nullopt;
   return Proposal{ReleaseLeaderKey{},
                   "PostgreSQL ended, primary_start_timeout is 0, and another member can take over"};

@@ -114,13 +114,37 @@ TEST(Callbacks, ARestartIsOneAction) {
   Node node;
   node.runs(true);
   EXPECT_FALSE(node.look(replica));
-  node.memory.restarting = true;
-  node.stopping();
+  node.s.local.job = RunningJob{.kind = JobKind::restart};
   EXPECT_FALSE(node.look(replica));
   node.stopped();
   EXPECT_FALSE(node.look(replica));
   node.runs(true);
   EXPECT_EQ(node.look(replica), (Callback{on_restart, replica}));
+}
+
+TEST(Callbacks, ARestartBetweenTwoLooksIsNoticed) {
+  Node node;
+  node.runs(true);
+  node.s.local.instance.status->started_at = base::WallTime(std::chrono::seconds(100));
+  EXPECT_FALSE(node.look(replica));
+  node.s.local.job = RunningJob{.kind = JobKind::restart};
+  EXPECT_FALSE(node.look(replica));
+  node.runs(true);
+  node.s.local.instance.status->started_at = base::WallTime(std::chrono::seconds(101));
+  EXPECT_EQ(node.look(replica), (Callback{on_restart, replica}));
+  EXPECT_FALSE(node.look(replica));
+}
+
+TEST(Callbacks, TheLeaderOfAStandbyClusterStartsAndThenChangesItsRole) {
+  Node node;
+  node.stopped();
+  EXPECT_FALSE(node.look(replica));
+  node.runs(true);
+  EXPECT_EQ(node.look(standby_leader), (Callback{on_start, replica}));
+  EXPECT_FALSE(node.look(standby_leader)) << "the first callback is given time";
+  node.s.now += std::chrono::seconds(1);
+  EXPECT_EQ(node.look(standby_leader), (Callback{on_role_change, standby_leader}));
+  EXPECT_FALSE(node.look(standby_leader));
 }
 
 TEST(Callbacks, NewDataIsANewServer) {
