@@ -120,10 +120,14 @@ base::Task<void> Agent::apply_config() {
 
 base::Task<void> Agent::configure_postgres(patroni::EffectiveConfig effective) {
   if (applied_ == std::optional(effective.postgresql)) co_return;
+  const bool again = applied_.has_value() && situation_.local.instance.process == ha::Process::running;
   applied_ = effective.postgresql;
   const auto done = co_await world_.postgres.configure(std::move(effective.postgresql),
                                                        world_.clock.now() + kConfigureTime);
-  if (!done) telemetry::error("configuring PostgreSQL: {}", done.error().message);
+  if (!done)
+    telemetry::error("configuring PostgreSQL: {}", done.error().message);
+  else if (again)
+    world_.postgres.call_back({ha::CallbackAction::on_reload, member_value().role});
 }
 
 // A restarted agent that finds etcd silent, or empty, goes on with what it knew.
