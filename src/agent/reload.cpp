@@ -53,7 +53,9 @@ void Agent::adopt_config(patroni::NodeConfig config) {
   local.conn_url = conn_url_of(config_);
   local.tags = config_.tags;
   world_.postgres.reload_config(config_);
-  applied_.reset();  // written and reloaded even if it is the same: somebody may have changed the files
+  // No settings are without parameters, so what follows is written and reloaded even if it is what it was:
+  // somebody may have changed the files.
+  if (applied_) applied_->parameters.clear();
 }
 
 }  // namespace holdfast::agent
