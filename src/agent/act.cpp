@@ -141,6 +141,7 @@ static base::Task<NamedReport> ask(ports::Peers& peers, ha::MemberName name, std
 }
 
 base::Task<void> Agent::carry_out(ha::PollPeers) {
+  const auto asked_at = world_.clock.now();
   std::vector<base::Task<NamedReport>> questions;
   for (const auto& peer : ha::peers_to_ask(situation_)) {
     if (peer.api_url.empty()) continue;
@@ -149,7 +150,7 @@ base::Task<void> Agent::carry_out(ha::PollPeers) {
   }
   const auto answers = co_await base::all_of(world_.clock.executor(), std::move(questions));
   situation_.peers = ha::PeerReports(answers.begin(), answers.end());
-  ha::fold_peer_reports(situation_);
+  ha::fold_peer_reports(situation_, asked_at);
 }
 
 // The leader's entries

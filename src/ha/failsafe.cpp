@@ -42,6 +42,10 @@ const FailsafePromise* promise(const Situation& s) {
 std::optional<Upstream> promised_leader(const Situation& s) {
   const auto* given = promise(s);
   if (given == nullptr || given->leader.conn_url.empty()) return std::nullopt;
+  // Once etcd has said that nobody leads, somebody may have been given our vote, and with it our word to
+  // confirm no commit of an earlier leader (race.stop_confirming).
+  if (s.settings.synchronous_mode == SynchronousMode::quorum && s.local.memory.leaderless_since)
+    return std::nullopt;
   return Upstream{given->leader.name, given->leader.conn_url};
 }
 
@@ -62,7 +66,7 @@ void fold_failsafe_request(Situation& s, FailsafeRequest request, base::Instant 
   auto until = now + std::max(s.settings.ttl, request.ttl);
   // A leader of before may still rely on what it was promised.
   if (given) until = std::max(until, given->until);
-  given = FailsafePromise{std::move(request.leader), until, std::move(request.slots)};
+  given = FailsafePromise{std::move(request.leader), now, until, std::move(request.slots)};
 }
 
 void fold_failsafe_answers(Situation& s, const std::vector<FailsafeAnswer>& answers, base::Instant asked_at,

@@ -86,9 +86,10 @@ void lose_right(LocalState& local) {
   local.memory.failsafe.confirmed_until.reset();
 }
 
-void fold_peer_reports(Situation& s) {
+void fold_peer_reports(Situation& s, base::Instant asked_at) {
   auto& given = s.local.memory.promise;
-  if (!given || !s.peers) return;
+  // What was said before the promise was given does not end it.
+  if (!given || !s.peers || given->made_at > asked_at) return;
   const auto found = s.peers->find(given->leader.name);
   if (found == s.peers->end() || !found->second) return;
   // A running standby is no primary, and without the key it does not become one.

@@ -11,8 +11,8 @@ namespace holdfast::ha {
 // One look at the world has been taken (situation.cluster, .local.instance, .now are new).
 void fold_observation(Situation& situation);
 
-// The peers have answered (situation.peers is new).
-void fold_peer_reports(Situation& situation);
+// The peers have answered what they were asked at `asked_at` (situation.peers is new).
+void fold_peer_reports(Situation& situation, base::Instant asked_at);
 
 // The right to run a primary that follows from the lease as it was renewed last, or from what the members
 // confirmed, whichever lasts longer; but not beyond what an armed watchdog allows.

@@ -67,6 +67,8 @@ Verdict wal_still_comes(const Situation& s) {
 Verdict stop_confirming(const Situation& s) {
   const auto& instance = s.local.instance;
   if (!standby_races(s) || !instance.status || !quorum_decides(s)) return std::nullopt;
+  // A primary that was told to go on needs us; nobody gets our vote meanwhile.
+  if (promise(s)) return std::nullopt;
   if (!instance.upstream && !instance.status->receiver_streaming) return std::nullopt;
   return Proposal{Follow{},
                   fmt::format("no leader; commits of {} are confirmed no more", s.cluster->sync->leader)};

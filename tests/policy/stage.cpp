@@ -709,7 +709,7 @@ void Stage::peers(Words& words) {
     if (promises) report->confirms_nothing_since = sync->mod_revision;
     item.end();
   }
-  ha::fold_peer_reports(s_);
+  ha::fold_peer_reports(s_, s_.now);
 }
 
 // To the question whether this node may go on without etcd.

@@ -85,6 +85,22 @@ TEST(Failsafe, APromiseLastsAsLongAsTheLongerOfBothTtls) {
   EXPECT_EQ(promise(s), nullptr);
 }
 
+TEST(Failsafe, APromiseEndsWhenItsLeaderIsSeenAsStandbyAfterwards) {
+  auto s = replica_of_a();
+  fold_failsafe_request(s, {.leader = {.name = "a"}}, kNow);
+  s.peers = PeerReports{{"a", PeerStatus{.running = true, .in_recovery = false}}};
+  fold_peer_reports(s, kNow);
+  EXPECT_NE(promise(s), nullptr) << "it is a primary";
+  s.peers = PeerReports{{"a", PeerStatus{.running = false}}};
+  fold_peer_reports(s, kNow);
+  EXPECT_NE(promise(s), nullptr) << "it may start again";
+  s.peers = PeerReports{{"a", PeerStatus{.running = true}}};
+  fold_peer_reports(s, kNow - 1s);
+  EXPECT_NE(promise(s), nullptr) << "it was asked before";
+  fold_peer_reports(s, kNow);
+  EXPECT_EQ(promise(s), nullptr);
+}
+
 TEST(Failsafe, ARightIsProlongedFromBeforeTheQuestion) {
   auto s = replica_of_a();
   s.local.right_until = kNow + 5s;
