@@ -46,7 +46,8 @@ Verdict refused_promotion(const Situation& s) {
 }
 
 // Whoever it names besides this leader must confirm commits. Before the promotion nobody does, not even those
-// of an earlier leadership of ours; unless commits will wait for them (inherited_sync_state).
+// of an earlier leadership of ours, with a quorum and in strict mode neither: one who were electable without
+// having seen our promotion could be promoted from the same timeline, to another one of the same number.
 Verdict claim_sync_state(const Situation& s) {
   if (!leads(s) || s.settings.synchronous_mode == SynchronousMode::off || !s.local.instance.status)
     return std::nullopt;
@@ -54,7 +55,6 @@ Verdict claim_sync_state(const Situation& s) {
   const bool ours = sync && sync->leader == s.local.name;
   if (ours && leads_primary(s)) return std::nullopt;
   SyncState claim{.leader = s.local.name, .mod_revision = sync ? sync->mod_revision : 0};
-  if (leads_standby(s)) claim = inherited_sync_state(s);
   if (ours && claim.standbys == sync->standbys && claim.quorum == sync->quorum) return std::nullopt;
   return Proposal{
       WriteSyncState{claim},
@@ -76,9 +76,7 @@ Verdict reset_sync_names(const Situation& s) {
   if (!leads_standby(s)) return std::nullopt;
   const auto wanted = names_before_promotion(s);
   if (s.local.instance.status->synchronous_standby_names == wanted) return std::nullopt;
-  return Proposal{SetSyncNames{wanted}, wanted.empty()
-                                            ? "before the promotion, nobody confirms commits yet"
-                                            : "commits of the new primary wait for those who were electable"};
+  return Proposal{SetSyncNames{wanted}, "before the promotion, nobody confirms commits yet"};
 }
 
 Verdict promote(const Situation& s) {
@@ -218,8 +216,7 @@ constexpr Rule kRules[] = {
      honour_promise},
     {"leader.claim_sync_state", "Before promoting or accepting writes, /sync must be this leader's.",
      claim_sync_state},
-    {"leader.reset_sync_names",
-     "Before promoting, forget whom commits waited for; or wait for all electable.", reset_sync_names},
+    {"leader.reset_sync_names", "Before promoting, forget whom commits waited for.", reset_sync_names},
     {"leader.promote", "Promote.", promote},
     {"leader.become_standby_leader", "Stop being primary when the cluster is to be a standby of another.",
      become_standby_leader},

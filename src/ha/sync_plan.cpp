@@ -16,8 +16,6 @@ using namespace std::chrono_literals;
 // Each WAL sender re-reads its configuration on its own. Only what is committed after all of them have is
 // certain to be confirmed by the new names; a live one takes a millisecond, a starved one some more.
 constexpr base::Duration kNamesSettle = 100ms;
-// After a promotion standbys need a moment to find their new leader; commits wait that long for them.
-constexpr base::Duration kReturnTime = 5s;
 
 bool quorum_mode(const Situation& s) { return s.settings.synchronous_mode == SynchronousMode::quorum; }
 
@@ -118,22 +116,10 @@ Electorate electorate_of(const Situation& s) {
   return {state.standbys, state.quorum};
 }
 
-// With a quorum: those that were electable before the promotion run, and will be back in a moment.
-bool will_return(const Situation& s, const Names& standbys) {
-  const auto& barrier = s.local.memory.sync_barrier;
-  if (!quorum_mode(s) || !barrier || s.now >= barrier->since + std::min(s.settings.loop_wait, kReturnTime))
-    return false;
-  return std::ranges::any_of(standbys, [&](const auto& name) {
-    const auto* member = s.cluster->member(name);
-    return member && member->state == MemberState::running && !member->tags.nosync;
-  });
-}
-
 Goal goal_of(const Situation& s, const Electorate& now) {
   const auto named = pg::standbys_named(s.local.instance.status->synchronous_standby_names);
   const auto wanted = wanted_standbys(s, now.standbys, named);
-  if (wanted.empty() && (s.settings.synchronous_mode_strict || will_return(s, now.standbys)))
-    return {now, names_safe_for(s, now), true};
+  if (wanted.empty() && s.settings.synchronous_mode_strict) return {now, names_safe_for(s, now), true};
   const int size = static_cast<int>(wanted.size());
   const int count = quorum_mode(s) ? std::min(size, std::max(1, s.settings.synchronous_node_count)) : size;
   return {{wanted, size - count}, names_for(s, wanted, count), wanted.empty()};
@@ -247,11 +233,6 @@ std::optional<PlannedStep> plan_leaving_sync_mode(const Situation& s, const Sync
   return std::nullopt;
 }
 
-bool keeps_standbys(const Settings& settings) {
-  return settings.synchronous_mode == SynchronousMode::quorum ||
-         (settings.synchronous_mode == SynchronousMode::on && settings.synchronous_mode_strict);
-}
-
 }  // namespace
 
 std::optional<PlannedStep> plan_sync(const Situation& s) {
@@ -279,22 +260,8 @@ std::optional<std::string> strict_wait(const Situation& s) {
       kept ? fmt::format("Continue using old value of synchronous_standby_names='{}'. ", names) : "");
 }
 
-SyncState inherited_sync_state(const Situation& s) {
-  const SyncState before = s.cluster->sync.value_or(SyncState{});
-  SyncState own{.leader = s.local.name, .standbys = {}, .mod_revision = before.mod_revision};
-  if (!keeps_standbys(s.settings) || before.leader.empty()) return own;
-  own.standbys = before.standbys;
-  own.quorum = before.quorum;
-  if (before.leader != s.local.name) own.standbys.insert(before.leader);
-  own.standbys.erase(s.local.name);
-  if (!reachable({own.standbys, own.quorum}))
-    return {.leader = s.local.name, .mod_revision = before.mod_revision};
-  return own;
-}
-
 std::string names_before_promotion(const Situation& s) {
-  return s.settings.synchronous_mode == SynchronousMode::off ? std::string()
-                                                             : names_safe_for(s, electorate_of(s));
+  return s.settings.synchronous_mode == SynchronousMode::off ? std::string() : names_for(s, {}, 0);
 }
 
 void observe_sync_names(std::optional<SyncBarrier>& barrier, const ServerStatus& status, base::Instant now) {

@@ -49,10 +49,8 @@ bool awaits_confirmation(const Situation& situation);
 // people.
 std::optional<std::string> strict_wait(const Situation& situation);
 
-// The /sync of a standby that holds the leader key and is about to be promoted, and the names that go with
-// it. Quorum and strict mode let commits go on waiting for those who were electable, the former leader now
-// among them: it has whatever it acknowledged. Otherwise everything begins anew with nobody.
-SyncState inherited_sync_state(const Situation& situation);
+// The names of a standby that holds the leader key and is about to be promoted: nobody is in /sync but
+// itself, and in strict mode commits wait until somebody streams.
 std::string names_before_promotion(const Situation& situation);
 
 // Folds one observation into the barrier (see SyncBarrier).

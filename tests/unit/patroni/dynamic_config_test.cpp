@@ -1,6 +1,7 @@
 #include "patroni/dynamic_config.hpp"
 
 #include <boost/json.hpp>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "patroni/json_text.hpp"
