@@ -75,7 +75,7 @@ struct SlotMemory {
 
 // In failsafe mode (ha/failsafe.hpp): what this node has promised another that leads.
 struct FailsafePromise {
-  Member leader;                         // its name, conn_url and api_url
+  Member leader;  // its name, conn_url and api_url
   base::Instant made_at;
   base::Instant until;                   // this node does not lead before
   std::map<std::string, pg::Lsn> slots;  // of the leader, when it last asked
