@@ -158,6 +158,11 @@ class Takeover {
       return false;
     }
     before.leads = view.led_by(name);
+    // Patroni would write its own postgresql.conf, without the file that holds synchronous_standby_names, and
+    // go by /sync: commits would wait for nobody while a standby stays electable.
+    if (!to_ours() && before.leads && view.sync && !view.sync->standbys.empty())
+      problem(fmt::format("{} leads a synchronous cluster: switch over first, and give it back as a replica",
+                          name));
     good(fmt::format("etcd: cluster {}, {} members, led by {}", world_.config.scope, view.members.size(),
                      view.leader ? view.leader->name : "nobody"));
     return true;

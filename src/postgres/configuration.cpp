@@ -184,14 +184,15 @@ bool leave_out_settings(patroni::PostgresSettings& settings, std::string_view co
 }
 
 Task<Result<std::string>> configuration_errors(Site& site, base::Instant deadline) {
-  // A setting that is only taken at a start has an error, too, if it is another now: that is pending, not
-  // wrong. https://www.postgresql.org/docs/15/view-pg-file-settings.html
+  // A setting that is only taken at a start has an error, too, if it is another now, or in no file any more
+  // (then without a file): that is pending, not wrong.
+  // https://www.postgresql.org/docs/15/view-pg-file-settings.html
   const auto rows = co_await site.commands.query(
       "SELECT coalesce('parameter \"' || lower(file.name) || '\"', file.sourcefile || ' line ' || "
       "file.sourceline),"
       "       file.setting, error, file.sourcefile"
       "  FROM pg_file_settings AS file LEFT JOIN pg_settings AS s ON lower(s.name) = lower(file.name)"
-      " WHERE error IS NOT NULL AND s.context IS DISTINCT FROM 'postmaster'"
+      " WHERE error IS NOT NULL AND file.sourcefile IS NOT NULL AND s.context IS DISTINCT FROM 'postmaster'"
       " UNION ALL SELECT 'line ' || line_number, NULL, error, 'pg_hba.conf' FROM pg_hba_file_rules"
       " WHERE error IS NOT NULL"
       " UNION ALL SELECT 'line ' || line_number, NULL, error, 'pg_ident.conf' FROM pg_ident_file_mappings"

@@ -27,7 +27,7 @@ def mixed(request):
     made.start_etcd()
     made.nodes[0].start()
     made.router.start()
-    made.wait_for_leader()
+    wait_for("Patroni bootstraps and leads", made.leader, 60)
     made.nodes[1].start()
     made.wait_for_redundancy()
     made.make_application()
@@ -105,16 +105,19 @@ def change_agent(node, stack):
     return before
 
 
-def test_a_patroni_member_is_taken_over_and_given_back_without_a_restart_of_postgres(cluster):
+def test_members_are_taken_over_and_given_back_without_a_restart_of_postgres(cluster):
+    """A leader can be taken over as it is; it is given back as a replica, as `holdfast takeover` demands."""
     theirs, ours = Classic(), holdfast(cluster)
-    node = cluster.nodes[0]
+    node, other = cluster.nodes
     lead(cluster, node)
     with under_load(cluster) as scene:
-        for stack in (ours, theirs):
-            scene.happened()
-            before = change_agent(node, stack)
-            time.sleep(cluster.spec.timing.ttl + 1)  # the lease of the killed agent has run out, unless it was renewed
-            assert node.postmaster() == before, "PostgreSQL was restarted"
-            cluster.wait_for_leader_among([node], 20)
-            cluster.wait_for_redundancy(WHOLE_BACK)
+        scene.happened()
+        before = change_agent(node, ours)
+        time.sleep(cluster.spec.timing.ttl + 1)  # the lease of the killed agent has run out, unless it was renewed
+        assert node.postmaster() == before, "PostgreSQL was restarted"
+        cluster.wait_for_leader_among([node], 20)
+        lead(cluster, other)
+        before = change_agent(node, theirs)
+        cluster.wait_for_redundancy(WHOLE_BACK)
+        assert node.postmaster() == before, "PostgreSQL was restarted"
         scene.writes_are_back()

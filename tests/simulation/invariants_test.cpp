@@ -45,17 +45,18 @@ TEST(Invariants, CatchALeaderThatNeverPromotes) {
   EXPECT_TRUE(breaks(rules_without("leader.promote"), 10, "liveness"));
 }
 
-// Widens before everything is confirmed: what plan_sync's barrier prevents.
+// Widens as soon as commits are to wait for a standby, before it has confirmed those that did not: what
+// plan_sync's barrier prevents.
 std::optional<ha::Proposal> widen_at_once(const ha::Situation& s) {
   const auto& status = s.local.instance.status;
   if (s.local.job || !ha::leads_by_own_lease(s) || !status || status->in_recovery || status->standbys.empty())
     return std::nullopt;
   const ha::SyncState known = s.cluster->sync.value_or(ha::SyncState{});
-  if (known.standbys.contains(status->standbys[0].name)) return std::nullopt;
-  return ha::Proposal{ha::WriteSyncState{{.leader = s.local.name,
-                                          .standbys = {status->standbys[0].name},
-                                          .mod_revision = known.mod_revision}},
-                      "it streams, that will do"};
+  const auto& name = status->standbys[0].name;
+  if (known.standbys.contains(name) || !status->synchronous_standby_names.contains(name)) return std::nullopt;
+  return ha::Proposal{
+      ha::WriteSyncState{{.leader = s.local.name, .standbys = {name}, .mod_revision = known.mod_revision}},
+      "it streams, that will do"};
 }
 
 TEST(Invariants, CatchAWideningTooEarly) {
