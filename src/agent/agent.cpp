@@ -92,6 +92,7 @@ base::Task<void> Agent::wake_when_postgres_ends() {
 base::Task<std::optional<ExitReason>> Agent::tick() {
   std::set<std::string_view> fired;
   situation_.peers.reset();
+  situation_.failsafe_asked = false;
   while (true) {
     co_await observe();
     auto decision = ha::decide(situation_, rules_);

@@ -157,6 +157,7 @@ class Agent {
   static std::string conn_url_of(const patroni::NodeConfig& config);
   base::Instant deadline_within(base::Duration most) const;
   base::Instant etcd_deadline() const;
+  base::Instant look_deadline() const;  // for reading etcd, observe.cpp
   base::Instant quick_deadline() const;
   void feed_watchdog(base::Instant proven_at);  // watchdog.cpp, with the two actions above
   ha::Epoch leader_epoch() const;

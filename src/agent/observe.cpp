@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "agent/agent.hpp"
+#include "ha/failsafe.hpp"
 #include "ha/memory.hpp"
 #include "ha/rules.hpp"
 #include "ha/slots.hpp"
@@ -18,6 +19,8 @@ using namespace std::chrono_literals;
 constexpr base::Duration kServerAnswerTime = 1s;
 constexpr base::Duration kConfigureTime = 5s;
 constexpr base::Duration kCurrentFor = 50ms;
+// An etcd that needs longer for a read is as good as silent.
+constexpr base::Duration kHurriedLook = 1s;
 // For one round trip to a healthy etcd, when the right to run a primary has ended.
 constexpr base::Duration kLastChance = 200ms;
 
@@ -56,12 +59,22 @@ base::Instant Agent::etcd_deadline() const {
   return deadline_within(std::min(situation_.settings.retry_timeout, situation_.settings.ttl / 4));
 }
 
+// A silent etcd must not hold up what does not wait for it: the members confirm that we lead and are to be
+// asked again, or PostgreSQL is being ended and is to be started as what it may be.
+base::Instant Agent::look_deadline() const {
+  const auto& job = situation_.local.job;
+  const bool ending = finished_job_ || (job && job->kind == ha::JobKind::stop);
+  const bool hurried = ha::leads_in_failsafe(situation_) || (!situation_.cluster && ending);
+  return hurried ? std::min(etcd_deadline(), world_.clock.now() + kHurriedLook) : etcd_deadline();
+}
+
 base::Task<void> Agent::observe() {
   world_.postgres.ended().clear();
+  const auto deadline = look_deadline();
   fold_reload();
   fold_finished_job();
   auto [snapshot, instance] =
-      co_await base::both(world_.clock.executor(), world_.dcs.read(keys_.prefix(), etcd_deadline()),
+      co_await base::both(world_.clock.executor(), world_.dcs.read(keys_.prefix(), deadline),
                           world_.postgres.observe(deadline_within(kServerAnswerTime)));
   if (!instance.status_problem.empty() && instance.status_problem != situation_.local.instance.status_problem)
     telemetry::warning("PostgreSQL: {}", instance.status_problem);

@@ -73,6 +73,7 @@ void fold_failsafe_answers(Situation& s, const std::vector<FailsafeAnswer>& answ
                            base::Instant now) {
   auto& local = s.local;
   auto& known = local.memory.failsafe;
+  s.failsafe_asked = true;
   known.asked_at = asked_at;
   known.positions.clear();
   std::string refusal;

@@ -33,7 +33,8 @@ bool confirmation_due(const Situation& s) {
 }
 
 Verdict ask_members(const Situation& s) {
-  if (!depends_on_members(s) || !confirmation_due(s)) return std::nullopt;
+  // Once in a tick: however long a look at a silent etcd takes, the other rules have their turn.
+  if (!depends_on_members(s) || s.failsafe_asked || !confirmation_due(s)) return std::nullopt;
   auto others = *failsafe_members(s);
   others.erase(s.local.name);
   auto reason = others.empty() ? std::string("etcd is silent, and there is nobody else who could lead")

@@ -171,6 +171,7 @@ struct Situation {
   base::WallTime wall_time;            // for scheduled switchovers only
   std::optional<ClusterView> cluster;  // absent: etcd did not answer, or not with something to be believed
   std::optional<PeerReports> peers;    // absent: not asked yet in this tick
+  bool failsafe_asked = false;         // the members of /failsafe were, in this tick
   LocalState local;
   Settings settings;
 };

@@ -127,7 +127,10 @@ ha::Decision Stage::tick() {
   if (const auto* write = std::get_if<ha::WriteFailsafe>(&decision.action))
     s_.local.memory.failsafe.attempt = {write->mod_revision, write->members};
   // The agent's tick ends with a Wait, and in the next one the peers are asked again.
-  if (std::holds_alternative<ha::Wait>(decision.action)) s_.peers.reset();
+  if (std::holds_alternative<ha::Wait>(decision.action)) {
+    s_.peers.reset();
+    s_.failsafe_asked = false;
+  }
   return decision;
 }
 
@@ -741,6 +744,7 @@ void Stage::promised(Words& words) {
 
 void Stage::time(Words& words) {
   const auto passed = words.duration();
+  s_.failsafe_asked = false;
   s_.now += passed;
   s_.wall_time += std::chrono::floor<std::chrono::microseconds>(passed);
 }
