@@ -334,7 +334,9 @@ class Takeover {
                              unit.empty() ? "" : ": who started it?");
       last = fmt::format("it is {} and {} {}", status->role, status->state, status->replication);
       if (status->state != "running" || status->role != before.status.role) continue;
-      if (before.status.replication == "streaming" && status->replication != "streaming") continue;
+      // Older Patronis do not say how they replicate.
+      const bool silent = !status->ours && status->replication.empty();
+      if (before.status.replication == "streaming" && status->replication != "streaming" && !silent) continue;
       const auto contents = co_await read_cluster();
       if (!contents || !contents->view.member(world_.config.name)) continue;
       if (!before.leads || contents->view.led_by(world_.config.name)) co_return Result<void>();

@@ -71,11 +71,16 @@ Task<bool> has_begun_recovery(Site& site) {
 }
 
 // There is no deadline: crash recovery takes as long as it takes, and destroying the task stops the waiting.
-Task<Result<void>> wait_until_ready(Site& site, const ServerLog& log, bool standby) {
+enum class Wanted { primary, standby, end_of_recovery };
+
+Task<Result<void>> wait_until_ready(Site& site, const ServerLog& log, Wanted wanted) {
+  const bool standby = wanted == Wanted::standby;
   auto next_look_at_control = site.in(kRecoveryGrace);
   for (;;) {
     const auto status = site.postmaster.status();
-    if (status == Status::ready || status == Status::standby) co_return Result<void>();
+    // In recovery without hot standby the postmaster calls itself a standby, and takes no connections.
+    const bool recovering = status == Status::standby && wanted != Wanted::end_of_recovery;
+    if (status == Status::ready || recovering) co_return Result<void>();
     if (!site.postmaster.alive()) {
       const auto said = log.last_lines();
       co_return base::fail(
@@ -117,7 +122,7 @@ Task<Result<void>> start_as_configured(Site& site, bool standby,
                                  command_line_settings(site.settings, minimums));
   if (!process) co_return std::unexpected(process.error());
   adopt(site, std::move(*process), standby ? "as standby" : "as primary");
-  co_return co_await wait_until_ready(site, *log, standby);
+  co_return co_await wait_until_ready(site, *log, standby ? Wanted::standby : Wanted::primary);
 }
 
 Task<Result<void>> start_in_any_directory(Site& site, ports::Postgres::StartOptions options) {
@@ -155,7 +160,7 @@ Task<Result<void>> start_until_writable(Site& site, std::string config_file) {
   auto process = co_await launch(site, *log, config_file, {});
   if (!process) co_return std::unexpected(process.error());
   adopt(site, std::move(*process), "to recover");
-  co_return co_await wait_until_ready(site, *log, false);
+  co_return co_await wait_until_ready(site, *log, Wanted::end_of_recovery);
 }
 
 namespace {

@@ -93,9 +93,11 @@ std::vector<ha::PendingSetting> read_pending_restart(const Rows& rows) {
   std::vector<ha::PendingSetting> pending;
   for (int row = 0; row < rows.count(); ++row) {
     const pg::SettingKind kind{std::string(rows.text(row, 2)), std::string(rows.text(row, 3))};
-    pending.push_back({.name = std::string(rows.text(row, 0)),
-                       .old_value = pg::shown_setting(kind, rows.text(row, 1)),
-                       .new_value = pg::shown_setting(kind, rows.text(row, 4))});
+    ha::PendingSetting setting{.name = std::string(rows.text(row, 0)),
+                               .old_value = pg::shown_setting(kind, rows.text(row, 1)),
+                               .new_value = pg::shown_setting(kind, rows.text(row, 4))};
+    // PostgreSQL's flag stays when the line that set it leaves the file again.
+    if (setting.old_value != setting.new_value) pending.push_back(std::move(setting));
   }
   return pending;
 }
