@@ -220,7 +220,7 @@ TEST_F(PostgresBootstrap, ADivergedPrimaryIsRewoundWithWalFromTheArchive) {
   for (auto* node : {&a, &b}) {
     archive_into(*node, file("archive"));
     node->config.postgresql.local.parameters["max_wal_size"] = "32MB";
-    node->config.postgresql.local.parameters["wal_keep_size"] = "0";
+    node->config.bootstrap.dcs = {{"postgresql", {{"parameters", {{"wal_keep_size", "0"}}}}}};
   }
   a.bootstrap();
   b.clone(a);
@@ -237,7 +237,9 @@ TEST_F(PostgresBootstrap, ADivergedPrimaryIsRewoundWithWalFromTheArchive) {
     a.client().ask("SELECT pg_switch_wal()");
     a.client().ask("CHECKPOINT");
   }
+  // A checkpoint removes what has been archived by then.
   a.observe_until([&](const auto&) {
+    a.client().ask("CHECKPOINT");
     return a.client().ask(
                "SELECT count(*) FROM pg_ls_waldir() WHERE name < '000000010000000000000004'"
                " AND length(name) = 24") == "0";  // not of backup history files
