@@ -23,16 +23,18 @@ def holdfast(cluster):
 def mixed(request):
     """node1 is Patroni's and bootstraps the cluster, node2 is ours, the router is ours."""
     made = new_cluster()
-    made.nodes[0].run_with(Classic())
-    made.start_etcd()
-    made.nodes[0].start()
-    made.router.start()
-    wait_for("Patroni bootstraps and leads", made.leader, 60)
-    made.nodes[1].start()
-    made.wait_for_redundancy()
-    made.make_application()
-    yield made
-    discard(made)
+    try:
+        made.nodes[0].run_with(Classic())
+        made.start_etcd()
+        made.nodes[0].start()
+        made.router.start()
+        wait_for("Patroni bootstraps and leads", made.leader, 60)
+        made.nodes[1].start()
+        made.wait_for_redundancy()
+        made.make_application()
+        yield made
+    finally:
+        discard(made)
 
 
 @pytest.fixture
