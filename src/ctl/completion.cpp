@@ -110,7 +110,7 @@ std::string bash_script() {
   return out + std::string(kBashTail);
 }
 
-std::string quoted(std::string_view text) {
+std::string fish_quoted(std::string_view text) {
   std::string out = "'";
   for (const char c : text) out += c == '\'' ? std::string("\\'") : std::string(1, c);
   return out + "'";
@@ -123,8 +123,8 @@ std::string fish_option(const Command& command, const Option& option, std::strin
                                    : fmt::format(" -s {}", name.substr(1));
   if (option.value != Value::none) line += option.metavar == "FILE" ? " -r -F" : " -x";
   if (const auto choices = choices_of(option); !choices.empty())
-    line += fmt::format(" -a {}", quoted(choices));
-  return line + fmt::format(" -d {}\n", quoted(option.help));
+    line += fmt::format(" -a {}", fish_quoted(choices));
+  return line + fmt::format(" -d {}\n", fish_quoted(option.help));
 }
 
 std::string fish_script() {
@@ -140,7 +140,7 @@ std::string fish_script() {
         program);
     for (const auto& command : commands()) {
       out += fmt::format("complete -c {} -n __fish_use_subcommand -a {} -d {}\n", program, command.name,
-                         quoted(command.help));
+                         fish_quoted(command.help));
       for (const auto key : command.options) out += fish_option(command, option_of(key), program);
     }
   }

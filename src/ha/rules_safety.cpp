@@ -81,16 +81,17 @@ Verdict other_cluster(const Situation& s) {
                               instance.control->system_id, *s.cluster->initialize)};
 }
 
+// The entry under our name that was there before we wrote one. With our address, too, it can be another node's:
+// who copies a node's file and forgets to change it.
 const Member* namesake(const Situation& s) {
   const auto* member = s.cluster ? s.cluster->member(s.local.name) : nullptr;
-  // What is published under our name with our address is ours, of this or an earlier run of the agent.
-  const bool ours = !member || member->api_url.empty() || member->api_url == s.local.api_url;
-  return ours || s.local.api_url.empty() ? nullptr : member;
+  return !member || member->api_url.empty() || s.local.api_url.empty() ? nullptr : member;
 }
 
 Verdict check_name(const Situation& s) {
+  if (s.local.memory.name_taken) return std::nullopt;
   const auto* other = namesake(s);
-  if (!other || s.local.memory.name_taken) return std::nullopt;
+  if (!other) return std::nullopt;
   return Proposal{CheckName{other->api_url},
                   fmt::format("a member {} has been at {}", s.local.name, other->api_url)};
 }

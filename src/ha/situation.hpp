@@ -121,7 +121,7 @@ struct Memory {
   bool rewind_impossible = false;  // until the next clone
   SlotMemory slots;
   CallbackMemory callbacks;
-  std::optional<bool> name_taken;  // by another node that runs; absent: not asked
+  std::optional<bool> name_taken;  // by another node that runs; absent: not asked, and nothing published yet
   std::optional<FailsafePromise> promise;
   FailsafeStanding failsafe;
 };

@@ -73,7 +73,7 @@ bool needs_quotes(std::string_view value) {
   return value.empty() || value.find_first_of(" \t\r\n\f\v'\\=") != std::string_view::npos;
 }
 
-std::string quoted(std::string_view value) {
+std::string quoted_value(std::string_view value) {
   std::string text = "'";
   for (const char c : value) {
     if (c == '\'' || c == '\\') text += '\\';
@@ -136,7 +136,7 @@ std::string to_string(const Conninfo& conninfo) {
   for (const auto& [keyword, value] : conninfo) {
     if (value.empty()) continue;
     if (!text.empty()) text += ' ';
-    text += keyword + '=' + (needs_quotes(value) ? quoted(value) : value);
+    text += keyword + '=' + (needs_quotes(value) ? quoted_value(value) : value);
   }
   return text;
 }

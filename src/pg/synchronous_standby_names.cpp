@@ -17,7 +17,7 @@ bool same_word(std::string_view text, std::string_view lower) {
                             [](char c) { return c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c; });
 }
 
-std::string quoted(const std::string& name) {
+std::string quoted_name(const std::string& name) {
   std::string text = "\"";
   for (const char c : name) text.append(c == '"' ? 2 : 1, c);
   return text + '"';
@@ -142,7 +142,7 @@ class Parser {
 
 std::string to_string(const SynchronousStandbys& standbys) {
   std::vector<std::string> entries;
-  for (const auto& name : standbys.names) entries.push_back(quoted(name));
+  for (const auto& name : standbys.names) entries.push_back(quoted_name(name));
   if (standbys.everybody) entries.emplace_back("*");
   if (standbys.count == 0 || entries.empty()) return {};
   const bool any = standbys.method == SynchronousStandbys::Method::any;

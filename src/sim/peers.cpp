@@ -29,6 +29,7 @@ base::Task<base::Result<ports::PeerStatus>> Peers::status(std::string api_url, b
 }
 
 base::Task<bool> Peers::answers(std::string api_url, base::Instant deadline) {
+  if (site_.find(api_url) == &host_) co_return false;  // only ourselves
   const auto answer = co_await status(std::move(api_url), deadline);
   co_return answer.has_value();
 }

@@ -100,6 +100,7 @@ Stage::Stage() {
   local.lease = ha::Lease{
       .id = kFirstLease, .renewed_at = s_.now, .ttl = s_.settings.ttl, .asked_ttl = s_.settings.ttl};
   local.memory.agent_started_at = s_.now;
+  local.memory.name_taken = false;  // asked once, and not the matter of most stories
   local.instance.data = ha::DataDirectory::valid;
   local.instance.control = ha::ControlData{.system_id = std::string(kOurSystem)};
 }
@@ -655,12 +656,14 @@ void Stage::job(Words& words) {
 }
 
 void Stage::namesake(Words& words) {
-  if (words.take("answers"))
+  if (words.take("not asked"))
+    s_.local.memory.name_taken.reset();
+  else if (words.take("answers"))
     s_.local.memory.name_taken = true;
   else if (words.take("does not answer"))
     s_.local.memory.name_taken = false;
   else
-    throw Misspelt("a namesake answers, or does not answer");
+    throw Misspelt("a namesake answers, does not answer, or is not asked");
 }
 
 void Stage::compared(Words& words) {
@@ -685,6 +688,7 @@ void Stage::agent(Words& words) {
   if (!words.take("restarted")) throw Misspelt("an agent can be restarted, no more");
   auto& local = s_.local;
   local.memory = ha::Memory{.agent_started_at = s_.now};
+  local.memory.name_taken = false;
   local.lease.reset();
   local.right_until.reset();
   local.job.reset();

@@ -27,7 +27,7 @@ def build(preset="release", targets=(), options=()):
     """Brings build/PRESET up to date, configured with `options`, which CMake remembers. The release preset is built without tests: it needs no test libraries."""
     with_tests = preset != "release"
     environment = dict(os.environ, CCACHE_BASEDIR=str(CHECKOUT), CCACHE_NOHASHDIR="1",
-                       NINJA_STATUS="[%f/%t %es] ")
+                       CCACHE_SLOPPINESS="pch_defines,time_macros", NINJA_STATUS="[%f/%t %es] ")
     configure = ["cmake", "--preset", preset, f"-DHOLDFAST_TESTS={'ON' if with_tests else 'OFF'}", *options]
     if not (CHECKOUT / "build" / preset / "build.ninja").exists():
         say(f"==> Configuring the {preset} preset")
