@@ -198,12 +198,6 @@ base::Task<void> Agent::carry_out(ha::WriteHistory) {
 // PostgreSQL, quickly
 // ----------------------------------------------------------------------------------------
 
-base::Task<void> Agent::carry_out(ha::SetSyncNames action) {
-  const auto done =
-      co_await world_.postgres.set_synchronous_standby_names(std::move(action.names), quick_deadline());
-  if (!done) telemetry::warning("setting synchronous_standby_names: {}", done.error().message);
-}
-
 base::Task<void> Agent::carry_out(ha::Follow action) {
   const auto done = co_await world_.postgres.follow(std::move(action.upstream), quick_deadline());
   if (!done) telemetry::warning("following another leader: {}", done.error().message);

@@ -163,6 +163,11 @@ class Agent {
   ha::Epoch leader_epoch() const;
   ha::FailsafeRequest failsafe_request() const;  // failsafe.cpp, with the two actions above
 
+  // sync_names.cpp, with the action above
+  void prove_sync_names();  // beside the loop, where it is to be done
+  base::Task<void> prove(std::string names, bool commits_waited);
+  base::Task<base::Result<pg::Lsn>> position_obeying_names(bool commits_waited);
+
   // slots.cpp
   void note_slot(std::string_view doing, const std::string& name, const base::Result<void>& outcome);
   base::Task<void> sync_logical_slots(ha::SyncSlots action);
@@ -218,6 +223,8 @@ class Agent {
   std::optional<base::Result<void>> finished_job_;
   base::TaskGroup tasks_;
   base::TaskGroup::Token job_;
+  std::optional<std::string> proving_;  // the names
+  base::TaskGroup::Token proof_;
 };
 
 }  // namespace holdfast::agent

@@ -84,6 +84,7 @@ base::Task<void> Agent::observe() {
   situation_.wall_time = world_.clock.wall_time();
   fold_snapshot(snapshot);
   ha::fold_observation(situation_);
+  prove_sync_names();
   if (const auto due = ha::due_callback(situation_.local.memory.callbacks, situation_, member_value().role))
     world_.postgres.call_back(*due);
   co_await apply_config();

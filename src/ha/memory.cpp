@@ -108,7 +108,7 @@ void fold_observation(Situation& s) {
   if (status) {
     fold_since(memory.not_streaming_since, status->in_recovery && !status->receiver_streaming, s.now);
     fold_wal(memory, *status, s.now);
-    observe_sync_names(memory.sync_barrier, *status, s.now);
+    observe_sync_names(memory.sync_barrier, *status);
   } else {
     memory.sync_barrier.reset();
   }

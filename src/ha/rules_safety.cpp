@@ -81,8 +81,8 @@ Verdict other_cluster(const Situation& s) {
                               instance.control->system_id, *s.cluster->initialize)};
 }
 
-// The entry under our name that was there before we wrote one. With our address, too, it can be another node's:
-// who copies a node's file and forgets to change it.
+// The entry under our name that was there before we wrote one. With our address, too, it can be another
+// node's: who copies a node's file and forgets to change it.
 const Member* namesake(const Situation& s) {
   const auto* member = s.cluster ? s.cluster->member(s.local.name) : nullptr;
   return !member || member->api_url.empty() || s.local.api_url.empty() ? nullptr : member;

@@ -42,12 +42,11 @@ struct JobFailure {
   MemberName source;
 };
 
-// When synchronous_standby_names took its present value, and from which WAL position on every commit obeys
-// it.
+// From which WAL position on every commit obeys the present value of synchronous_standby_names.
 struct SyncBarrier {
   std::string names;
-  base::Instant since;
-  std::optional<pg::Lsn> position;
+  bool commits_waited = false;  // for those named before, too: then the checkpointer knows that commits wait
+  std::optional<pg::Lsn> position;  // absent: not proven yet
 };
 
 // Slots of members that this leader has seen in use, and when; in /status, for the next leader.

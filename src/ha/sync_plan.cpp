@@ -11,12 +11,6 @@
 namespace holdfast::ha {
 namespace {
 
-using namespace std::chrono_literals;
-
-// Each WAL sender re-reads its configuration on its own. Only what is committed after all of them have is
-// certain to be confirmed by the new names; a live one takes a millisecond, a starved one some more.
-constexpr base::Duration kNamesSettle = 100ms;
-
 bool quorum_mode(const Situation& s) { return s.settings.synchronous_mode == SynchronousMode::quorum; }
 
 // Which standbys should confirm commits
@@ -264,14 +258,16 @@ std::string names_before_promotion(const Situation& s) {
   return s.settings.synchronous_mode == SynchronousMode::off ? std::string() : names_for(s, {}, 0);
 }
 
-void observe_sync_names(std::optional<SyncBarrier>& barrier, const ServerStatus& status, base::Instant now) {
+void observe_sync_names(std::optional<SyncBarrier>& barrier, const ServerStatus& status) {
   if (status.in_recovery) {
     barrier.reset();
     return;
   }
-  if (!barrier || barrier->names != status.synchronous_standby_names)
-    barrier = SyncBarrier{.names = status.synchronous_standby_names, .since = now};
-  if (!barrier->position && now >= barrier->since + kNamesSettle) barrier->position = status.position;
+  const auto& names = status.synchronous_standby_names;
+  if (barrier && barrier->names == names) return;
+  const bool waited =
+      barrier && !barrier->names.empty() && (barrier->commits_waited || barrier->position.has_value());
+  barrier = SyncBarrier{.names = names, .commits_waited = waited};
 }
 
 }  // namespace holdfast::ha

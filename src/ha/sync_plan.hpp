@@ -53,7 +53,7 @@ std::optional<std::string> strict_wait(const Situation& situation);
 // itself, and in strict mode commits wait until somebody streams.
 std::string names_before_promotion(const Situation& situation);
 
-// Folds one observation into the barrier (see SyncBarrier).
-void observe_sync_names(std::optional<SyncBarrier>& barrier, const ServerStatus& status, base::Instant now);
+// Folds one observation into the barrier (see SyncBarrier); its position is found by the agent.
+void observe_sync_names(std::optional<SyncBarrier>& barrier, const ServerStatus& status);
 
 }  // namespace holdfast::ha

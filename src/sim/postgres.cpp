@@ -146,6 +146,10 @@ Task<Result<void>> Postgres::checkpoint(Instant deadline) {
   auto asked = co_await sql("CHECKPOINT", deadline);
   if (!asked) co_return asked;
   co_await work(20ms, 200ms);
+  while (answers() && host_.server->checkpointer_is_behind()) {
+    if (loop_.now() >= deadline) co_return fail(ErrorKind::timed_out, "CHECKPOINT: it takes too long");
+    co_await loop_.sleep_until(std::min(deadline, loop_.now() + 10ms));
+  }
   if (!answers()) co_return fail(ErrorKind::refused, "CHECKPOINT: the connection broke");
   host_.server->checkpoint();
   co_return Result<void>{};

@@ -15,6 +15,9 @@ constexpr std::uint64_t kEndOfRecoveryRecord = 50;
 // checkpointer that is busy with fsync): this is what the policy reckons with.
 constexpr Duration kLongestReload = 90ms;
 
+// But this one is asked: a checkpointer reads nothing before the end of the checkpoint that it is at.
+constexpr Duration kLongestCheckpoint = 4s;
+
 }  // namespace
 
 void Server::start(Site& site, Host& host) {
@@ -205,10 +208,12 @@ void Server::reload() {
   load_ = site_.physics.time.after(
       chance_.between(Duration(500us), Duration(3ms)), [this] { session_names_ = host_.data.sync_names; },
       &host_.postgres_gate);
+  checkpointer_is_behind_ = true;
   load_defined_ = site_.physics.time.after(
-      chance_.between(Duration(500us), kLongestReload),
+      chance_.between(Duration(500us), chance_.chance(0.25) ? kLongestCheckpoint : kLongestReload),
       [this] {
         const auto self = shared_from_this();
+        checkpointer_is_behind_ = false;
         sync_defined_ = parse_sync_names(host_.data.sync_names).value_or(SyncNames{}).defined();
         if (!sync_defined_ && ready()) release(host_.data.wal.end());
       },

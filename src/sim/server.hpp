@@ -48,6 +48,7 @@ class Server : public std::enable_shared_from_this<Server> {
   // ------------------------------------------------------------------------------------------------------
   void commit(CommitId id, CommitAnswer answer);
   void checkpoint() { set_control_to_checkpoint(); }
+  bool checkpointer_is_behind() const { return checkpointer_is_behind_; }  // has not read the files yet
 
   // What it answers to SQL.
   // ---------------------------------------------------------------------------------------
@@ -118,6 +119,7 @@ class Server : public std::enable_shared_from_this<Server> {
   std::vector<Waiting> waiting_;    // flushed, for standbys
   pg::Lsn released_;                // WalSndCtl->lsn
   bool sync_defined_ = false;       // WalSndCtl->sync_standbys_defined
+  bool checkpointer_is_behind_ = false;
   std::string session_names_;
   std::vector<std::shared_ptr<WalStream>> senders_;
 

@@ -93,7 +93,8 @@ PostgresNode::PostgresNode(net::Runtime& runtime, const TemporaryDirectory& dire
                                {"shared_buffers", "8MB"},
                                {"unix_socket_directories", ""},
                                {"log_statement", "all"},
-                               {"autovacuum", "off"}};
+                               {"autovacuum", "off"},
+                               {"dynamic_shared_memory_type", "mmap"}};  // goes with the directory
   config.bootstrap.initdb = {{"no-sync", std::nullopt}, {"locale", "C"}};
 }
 

@@ -105,8 +105,20 @@ Stage::Stage() {
   local.instance.control = ha::ControlData{.system_id = std::string(kOurSystem)};
 }
 
+// As the agent does it beside its loop, where it takes a little longer than this.
+void Stage::prove_sync_names() {
+  auto& barrier = s_.local.memory.sync_barrier;
+  if (!barrier || !names_seen_ || names_seen_->first != barrier->names) {
+    names_seen_.reset();
+    if (barrier) names_seen_.emplace(barrier->names, s_.now);
+  } else if (!barrier->position && s_.now >= names_seen_->second + 100ms) {
+    barrier->position = s_.local.instance.status->position;
+  }
+}
+
 ha::Decision Stage::tick() {
   ha::fold_observation(s_);
+  prove_sync_names();
   auto decision = ha::decide(slots_told_ ? s_ : with_usual_slots());
   if (auto job = job_of(decision.action)) {
     job->started_at = s_.now;

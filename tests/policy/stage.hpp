@@ -71,8 +71,11 @@ class Stage {
   void set_slots(Words& words);
   void set_ignored_slots(Words& words);
   ha::Situation with_usual_slots() const;
+  void prove_sync_names();
 
   ha::Situation s_;
+  std::optional<std::pair<std::string, base::Instant>>
+      names_seen_;             // synchronous_standby_names, and since when
   bool slots_told_ = false;    // until then a standby has those that it should have
   ha::ClusterView last_seen_;  // what etcd held when it went silent
   ha::Revision revision_ = 100;

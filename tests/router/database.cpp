@@ -106,6 +106,7 @@ void Database::make(Instance& instance, const DatabaseOptions& options) {
   settings << "fsync = off\nshared_buffers = 16MB\nlisten_addresses = '127.0.0.1'\n"
            << "port = " << instance.port << "\nunix_socket_directories = ''\n"
            << "max_connections = " << options.max_connections << "\nmax_wal_senders = 10\n"
+           << "dynamic_shared_memory_type = mmap\n"  // goes with the directory, also after SIGKILL
            << "logging_collector = off\nlog_min_messages = warning\n";
   if (standby) {
     settings << "primary_conninfo = 'host=127.0.0.1 port=" << port("a")

@@ -59,6 +59,7 @@ def postgres_parameters(spec, log_directory, log_name):
         "listen_addresses": HOST,
         "max_connections": 100,
         "shared_buffers": "64MB",
+        "dynamic_shared_memory_type": "mmap",  # in the data directory: /dev/shm is small in containers
         "wal_level": "replica",
         "wal_log_hints": "on",
         "wal_keep_size": "128MB",

@@ -1,0 +1,64 @@
+// synchronous_standby_names: setting them, and finding out from which WAL position on every commit obeys
+// them.
+#include "agent/agent.hpp"
+#include "telemetry/log.hpp"
+
+namespace holdfast::agent {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Each WAL sender re-reads its configuration on its own. Only what is committed after all of them have is
+// certain to be confirmed by the new names; a live one takes a millisecond, a starved one some more.
+constexpr base::Duration kSendersSettle = 100ms;
+
+constexpr base::Duration kLongestCheckpoint = 10min;
+
+}  // namespace
+
+base::Task<void> Agent::carry_out(ha::SetSyncNames action) {
+  const auto done =
+      co_await world_.postgres.set_synchronous_standby_names(std::move(action.names), quick_deadline());
+  if (!done) telemetry::warning("setting synchronous_standby_names: {}", done.error().message);
+}
+
+void Agent::prove_sync_names() {
+  const auto& barrier = situation_.local.memory.sync_barrier;
+  const bool matters = situation_.settings.synchronous_mode != ha::SynchronousMode::off;
+  if (!matters || !barrier || barrier->names.empty() || barrier->position) {
+    proof_.cancel();
+    proving_.reset();
+    return;
+  }
+  if (proving_ == barrier->names) return;
+  proving_ = barrier->names;
+  proof_ = tasks_.spawn_with_token(prove(barrier->names, barrier->commits_waited));
+}
+
+base::Task<void> Agent::prove(std::string names, bool commits_waited) {
+  const auto position = co_await position_obeying_names(commits_waited);
+  auto& barrier = situation_.local.memory.sync_barrier;
+  if (!position)
+    telemetry::warning("waiting for commits to obey synchronous_standby_names: {}", position.error().message);
+  else if (barrier && barrier->names == names)
+    barrier->position = *position;
+  proving_.reset();
+  if (position) wake_.set();  // else the next look tries again
+}
+
+// Sessions ask shared memory whether commits wait at all, and the checkpointer writes that there once it
+// reads the configuration: between two checkpoints. A checkpoint asked for now may begin before it does; a
+// second one cannot. https://www.postgresql.org/docs/15/sql-checkpoint.html,
+// SyncRepUpdateSyncStandbysDefined() in syncrep.c
+base::Task<base::Result<pg::Lsn>> Agent::position_obeying_names(bool commits_waited) {
+  for (int checkpoints = commits_waited ? 0 : 2; checkpoints > 0; --checkpoints) {
+    const auto made = co_await world_.postgres.checkpoint(world_.clock.now() + kLongestCheckpoint);
+    if (!made) co_return std::unexpected(made.error());
+  }
+  co_await world_.clock.sleep_until(world_.clock.now() + kSendersSettle);
+  const auto instance = co_await world_.postgres.observe(quick_deadline());
+  if (!instance.status) co_return base::fail(base::ErrorKind::unreachable, "{}", instance.status_problem);
+  co_return instance.status->position;
+}
+
+}  // namespace holdfast::agent
