@@ -1,6 +1,8 @@
 // synchronous_standby_names: setting them, and finding out from which WAL position on every commit obeys
 // them.
 #include "agent/agent.hpp"
+#include "ha/rules.hpp"
+#include "ha/sync_plan.hpp"
 #include "telemetry/log.hpp"
 
 namespace holdfast::agent {
@@ -24,13 +26,13 @@ base::Task<void> Agent::carry_out(ha::SetSyncNames action) {
 
 void Agent::prove_sync_names() {
   const auto& barrier = situation_.local.memory.sync_barrier;
-  const bool matters = situation_.settings.synchronous_mode != ha::SynchronousMode::off;
-  if (!matters || !barrier || barrier->names.empty() || barrier->position) {
+  if (proving_ && (!barrier || barrier->names != *proving_)) {  // also when the names come back later
     proof_.cancel();
     proving_.reset();
-    return;
   }
-  if (proving_ == barrier->names) return;
+  if (proving_ || !barrier || barrier->names.empty() || barrier->position) return;
+  // A checkpoint is not for nothing: a server that did not answer for a moment is a busy one.
+  if (!situation_.cluster || !ha::is_leader(situation_) || !ha::awaits_confirmation(situation_)) return;
   proving_ = barrier->names;
   proof_ = tasks_.spawn_with_token(prove(barrier->names, barrier->commits_waited));
 }
@@ -58,6 +60,7 @@ base::Task<base::Result<pg::Lsn>> Agent::position_obeying_names(bool commits_wai
   co_await world_.clock.sleep_until(world_.clock.now() + kSendersSettle);
   const auto instance = co_await world_.postgres.observe(quick_deadline());
   if (!instance.status) co_return base::fail(base::ErrorKind::unreachable, "{}", instance.status_problem);
+  if (instance.status->in_recovery) co_return base::fail(base::ErrorKind::conflict, "no longer a primary");
   co_return instance.status->position;
 }
 

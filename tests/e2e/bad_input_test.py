@@ -199,6 +199,22 @@ def test_etcd_that_cannot_be_reached(guest):
     guest.node.stop(seconds=15)
 
 
+@pytest.mark.parametrize("of_its_own", [True, False], ids=["another_address", "the_same_address"])
+def test_the_name_of_a_node_that_runs(guest, cluster, of_its_own):
+    """Somebody copied a node's file, and changed too little of it."""
+    taken = cluster.nodes[0].config()
+
+    def adjust(node):
+        node["name"] = taken["name"]
+        if not of_its_own:
+            node["restapi"]["connect_address"] = taken["restapi"]["connect_address"]
+    guest.write_config(adjust)
+    guest.node.start()
+    guest.says(rf"there is already a node named '{taken['name']}' running")
+    assert not guest.node.data.exists() or not any(guest.node.data.iterdir())
+    cluster.check_alive()
+
+
 def test_a_wrong_replication_password(guest):
     guest.write_config(lambda node: node["postgresql"]["authentication"]["replication"].update(password="wrong"))
     guest.node.start()

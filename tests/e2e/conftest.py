@@ -99,7 +99,11 @@ def patroni(request):
     cluster = Cluster.create(Path(tempfile.mkdtemp(prefix="holdfast-e2e-")), spec)
     cluster.holdfast = cluster.place.install(BINARY)
     request.node.used_cluster = cluster
-    cluster.start()
+    try:
+        cluster.start()
+    except Failure:
+        cluster.kill_everything()
+        raise
     yield cluster
     if getattr(request.node, "failed", False):
         cluster.kill_everything()
