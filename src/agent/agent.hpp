@@ -165,7 +165,7 @@ class Agent {
 
   // sync_names.cpp, with the action above
   void prove_sync_names();  // beside the loop, where it is to be done
-  base::Task<void> prove(std::string names, bool commits_waited);
+  base::Task<void> prove(bool commits_waited);
   base::Task<base::Result<pg::Lsn>> position_obeying_names(bool commits_waited);
 
   // slots.cpp

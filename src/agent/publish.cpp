@@ -143,8 +143,7 @@ base::Task<void> Agent::write_published() {
     done = co_await world_.dcs.commit(std::move(status), deadline);
   }
   if (done) {
-    auto& name_taken = situation_.local.memory.name_taken;
-    if (!name_taken) name_taken = false;  // nobody had it, and from now on the entry is ours
+    situation_.local.memory.entry_published = true;
     co_return;
   }
   telemetry::debug("publishing our state: {}", done.error().message);

@@ -34,18 +34,19 @@ void Agent::prove_sync_names() {
   // A checkpoint is not for nothing: a server that did not answer for a moment is a busy one.
   if (!situation_.cluster || !ha::is_leader(situation_) || !ha::awaits_confirmation(situation_)) return;
   proving_ = barrier->names;
-  proof_ = tasks_.spawn_with_token(prove(barrier->names, barrier->commits_waited));
+  proof_ = tasks_.spawn_with_token(prove(barrier->commits_waited));
 }
 
-base::Task<void> Agent::prove(std::string names, bool commits_waited) {
+base::Task<void> Agent::prove(bool commits_waited) {
   const auto position = co_await position_obeying_names(commits_waited);
-  auto& barrier = situation_.local.memory.sync_barrier;
-  if (!position)
-    telemetry::warning("waiting for commits to obey synchronous_standby_names: {}", position.error().message);
-  else if (barrier && barrier->names == names)
-    barrier->position = *position;
   proving_.reset();
-  if (position) wake_.set();  // else the next look tries again
+  if (!position) {  // the next look tries again
+    telemetry::warning("waiting for commits to obey synchronous_standby_names: {}", position.error().message);
+    co_return;
+  }
+  situation_.local.memory.sync_barrier->position =
+      *position;  // still the same: another one cancels its proof
+  wake_.set();
 }
 
 // Sessions ask shared memory whether commits wait at all, and the checkpointer writes that there once it

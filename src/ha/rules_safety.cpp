@@ -81,17 +81,18 @@ Verdict other_cluster(const Situation& s) {
                               instance.control->system_id, *s.cluster->initialize)};
 }
 
-// The entry under our name that was there before we wrote one. With our address, too, it can be another
-// node's: who copies a node's file and forgets to change it.
+// An entry under our name that may be another node's. With our address it is ours once we have written one;
+// before, it may be that of the node whose file was copied.
 const Member* namesake(const Situation& s) {
   const auto* member = s.cluster ? s.cluster->member(s.local.name) : nullptr;
-  return !member || member->api_url.empty() || s.local.api_url.empty() ? nullptr : member;
+  if (!member || member->api_url.empty() || s.local.api_url.empty()) return nullptr;
+  const bool ours = member->api_url == s.local.api_url && s.local.memory.entry_published;
+  return ours ? nullptr : member;
 }
 
 Verdict check_name(const Situation& s) {
-  if (s.local.memory.name_taken) return std::nullopt;
   const auto* other = namesake(s);
-  if (!other) return std::nullopt;
+  if (!other || s.local.memory.name_taken) return std::nullopt;
   return Proposal{CheckName{other->api_url},
                   fmt::format("a member {} has been at {}", s.local.name, other->api_url)};
 }

@@ -120,7 +120,8 @@ struct Memory {
   bool rewind_impossible = false;  // until the next clone
   SlotMemory slots;
   CallbackMemory callbacks;
-  std::optional<bool> name_taken;  // by another node that runs; absent: not asked, and nothing published yet
+  std::optional<bool> name_taken;  // by another node that runs; absent: not asked
+  bool entry_published = false;    // under our name, by this run of the agent
   std::optional<FailsafePromise> promise;
   FailsafeStanding failsafe;
 };

@@ -133,6 +133,7 @@ class Postgres {
                                                                           base::Instant deadline) = 0;
   // Puts them, whole or not at all, where the next start finds them. conflict: the server runs.
   virtual base::Task<base::Result<void>> place_slots(std::vector<ha::SlotFile> files) = 0;
+  // Returns when a checkpoint that began after the call has ended; one that is under way is waited for first.
   virtual base::Task<base::Result<void>> checkpoint(base::Instant deadline) = 0;
   // IDENTIFY_SYSTEM and TIMELINE_HISTORY over a replication connection.
   // https://www.postgresql.org/docs/15/protocol-replication.html

@@ -36,6 +36,11 @@ def new_cluster(place=None, **settings):
     return Cluster.create(root, spec, None if STACK == "patroni" else BINARY)
 
 
+def keep_logs(cluster):
+    cluster.kill_everything()
+    kept.append(cluster.place.root)
+
+
 def discard(cluster):
     cluster.kill_everything()
     shutil.rmtree(cluster.place.root, ignore_errors=True)
@@ -62,8 +67,7 @@ class Shared:
 
     def keep_logs(self):
         if self.cluster is not None:
-            self.cluster.kill_everything()
-            kept.append(self.cluster.place.root)
+            keep_logs(self.cluster)
             self.cluster = None
 
 
@@ -102,12 +106,11 @@ def patroni(request):
     try:
         cluster.start()
     except Failure:
-        cluster.kill_everything()
+        keep_logs(cluster)
         raise
     yield cluster
     if getattr(request.node, "failed", False):
-        cluster.kill_everything()
-        kept.append(cluster.place.root)
+        keep_logs(cluster)
     else:
         discard(cluster)
 

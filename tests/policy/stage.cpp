@@ -100,7 +100,7 @@ Stage::Stage() {
   local.lease = ha::Lease{
       .id = kFirstLease, .renewed_at = s_.now, .ttl = s_.settings.ttl, .asked_ttl = s_.settings.ttl};
   local.memory.agent_started_at = s_.now;
-  local.memory.name_taken = false;  // asked once, and not the matter of most stories
+  local.memory.entry_published = true;  // most stories begin long after that
   local.instance.data = ha::DataDirectory::valid;
   local.instance.control = ha::ControlData{.system_id = std::string(kOurSystem)};
 }
@@ -668,14 +668,14 @@ void Stage::job(Words& words) {
 }
 
 void Stage::namesake(Words& words) {
-  if (words.take("not asked"))
-    s_.local.memory.name_taken.reset();
+  if (words.take("possible"))
+    s_.local.memory.entry_published = false;
   else if (words.take("answers"))
     s_.local.memory.name_taken = true;
   else if (words.take("does not answer"))
     s_.local.memory.name_taken = false;
   else
-    throw Misspelt("a namesake answers, does not answer, or is not asked");
+    throw Misspelt("a namesake answers, does not answer, or is possible");
 }
 
 void Stage::compared(Words& words) {
@@ -700,7 +700,7 @@ void Stage::agent(Words& words) {
   if (!words.take("restarted")) throw Misspelt("an agent can be restarted, no more");
   auto& local = s_.local;
   local.memory = ha::Memory{.agent_started_at = s_.now};
-  local.memory.name_taken = false;
+  local.memory.entry_published = true;
   local.lease.reset();
   local.right_until.reset();
   local.job.reset();

@@ -74,8 +74,8 @@ class Stage {
   void prove_sync_names();
 
   ha::Situation s_;
-  std::optional<std::pair<std::string, base::Instant>>
-      names_seen_;             // synchronous_standby_names, and since when
+  // synchronous_standby_names, and since when
+  std::optional<std::pair<std::string, base::Instant>> names_seen_;
   bool slots_told_ = false;    // until then a standby has those that it should have
   ha::ClusterView last_seen_;  // what etcd held when it went silent
   ha::Revision revision_ = 100;

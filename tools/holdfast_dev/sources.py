@@ -3,7 +3,7 @@
 import subprocess
 
 from . import CHECKOUT
-from .build import build, jobs
+from .build import build, configure, jobs
 from .console import Failure, say
 from .layers import breaches
 
@@ -60,13 +60,10 @@ def update_policy_page():
 
 def lint(paths=()):
     """clang-tidy over our own translation units, each read by itself, with the flags of the dev preset."""
-    configure = ["cmake", "--preset", "dev", "-B", "build/lint", "-DHOLDFAST_PRECOMPILED=OFF"]
-    configured = subprocess.run(configure, cwd=CHECKOUT, stdin=subprocess.DEVNULL,
-                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    if configured.returncode != 0:
-        raise Failure(configured.stdout)
+    directory = CHECKOUT / "build" / "lint"
+    configure("dev", ["-DHOLDFAST_PRECOMPILED=OFF"], directory)  # compile_commands.json is all that clang-tidy needs
     wanted = list(paths) or ["/src/"]
-    command = ["run-clang-tidy-19", "-quiet", "-p", "build/lint", "-j", str(jobs()),
+    command = ["run-clang-tidy-19", "-quiet", "-p", str(directory), "-j", str(jobs()),
                f"-header-filter={CHECKOUT}/src/.*", *wanted]
     if subprocess.run(command, cwd=CHECKOUT, stdin=subprocess.DEVNULL).returncode != 0:
         raise Failure("clang-tidy found something; its messages are above")
