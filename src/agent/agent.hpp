@@ -124,6 +124,7 @@ class Agent {
   base::Task<void> carry_out(ha::WriteHistory action);
   base::Task<void> carry_out(ha::WriteFailsafe action);
   base::Task<void> carry_out(ha::SetSyncNames action);
+  base::Task<void> carry_out(ha::MakeCheckpoint action);
   base::Task<void> carry_out(ha::SyncSlots action);
   base::Task<void> carry_out(ha::FetchSlots action);
   base::Task<void> carry_out(ha::PlaceSlots action);
@@ -167,6 +168,9 @@ class Agent {
   void prove_sync_names();  // beside the loop, where it is to be done
   base::Task<void> prove(bool commits_waited);
   base::Task<base::Result<pg::Lsn>> position_obeying_names(bool commits_waited);
+
+  // checkpoint.cpp, with the action above
+  base::Task<void> make_checkpoint();
 
   // slots.cpp
   void note_slot(std::string_view doing, const std::string& name, const base::Result<void>& outcome);

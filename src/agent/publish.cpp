@@ -65,6 +65,12 @@ std::string Agent::api_url_of(const patroni::NodeConfig& config) {
   return scheme + config.restapi.connect_address + "/patroni";
 }
 
+// Until then nobody under Patroni rewinds to this leader. Absent is its word for yes.
+static std::optional<bool> checkpoint_after_promotion(const std::optional<ha::ServerStatus>& status) {
+  const bool made = status && !status->in_recovery && status->checkpoint_timeline == status->timeline;
+  return made ? std::nullopt : std::optional(false);
+}
+
 patroni::MemberValue Agent::member_value() const {
   const auto& local = situation_.local;
   patroni::MemberValue value;
@@ -74,6 +80,8 @@ patroni::MemberValue Agent::member_value() const {
   if (value.state == MemberState::initdb && config_.bootstrap.method)
     value.state = MemberState::custom_bootstrap;
   value.role = role_of(local, ha::is_leader(situation_), situation_.settings.standby_cluster.has_value());
+  if (ha::is_leader(situation_))
+    value.checkpoint_after_promote = checkpoint_after_promotion(local.instance.status);
   value.version = patroni::kPatroniVersion;
   value.tags = config_.tags_json;
   value.holdfast = HOLDFAST_VERSION;

@@ -38,6 +38,7 @@ struct Describe {
   std::string operator()(const SetSyncNames& set) const {
     return fmt::format("set_sync_names '{}'", set.names);
   }
+  std::string operator()(const MakeCheckpoint&) const { return "make_checkpoint"; }
   std::string operator()(const SyncSlots& slots) const {
     auto text = fmt::format("sync_slots +[{}] -[{}]", fmt::join(slots.create | std::views::keys, ","),
                             fmt::join(slots.drop, ","));

@@ -57,6 +57,8 @@ struct WriteFailsafe {
 struct SetSyncNames {
   std::string names;
 };
+// Beside the loop.
+struct MakeCheckpoint {};
 struct SyncSlots {
   std::set<std::string> drop;  // first
   std::map<std::string, NewSlot> create;
@@ -140,10 +142,10 @@ struct Exit {};
 using Action =
     std::variant<Wait, ObtainLease, RenewLease, ReclaimLeaderKey, AcquireLeaderKey, ReleaseLeaderKey,
                  PollPeers, AskFailsafeMembers, WriteSyncState, DeleteSyncState, ClearFailoverRequest,
-                 WriteHistory, WriteFailsafe, SetSyncNames, SyncSlots, FetchSlots, PlaceSlots, Follow,
-                 CompareTimelines, Bootstrap, Clone, StartPostgres, StopPostgres, RestartPostgres, Promote,
-                 Rewind, CancelJob, DropRequest, TakeInitializeKey, AnnounceBootstrap, ConfirmBootstrap,
-                 AdoptCluster, CheckName, ArmWatchdog, DisarmWatchdog, Refuse, Exit>;
+                 WriteHistory, WriteFailsafe, SetSyncNames, MakeCheckpoint, SyncSlots, FetchSlots, PlaceSlots,
+                 Follow, CompareTimelines, Bootstrap, Clone, StartPostgres, StopPostgres, RestartPostgres,
+                 Promote, Rewind, CancelJob, DropRequest, TakeInitializeKey, AnnounceBootstrap,
+                 ConfirmBootstrap, AdoptCluster, CheckName, ArmWatchdog, DisarmWatchdog, Refuse, Exit>;
 
 // "acquire_leader_key", "stop_postgres immediate": for logs, transcripts and the journal.
 std::string to_string(const Action& action);

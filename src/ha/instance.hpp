@@ -87,7 +87,8 @@ struct PendingSetting {
 // Answers of the running server to SQL.
 struct ServerStatus {
   bool in_recovery = false;
-  pg::Timeline timeline = 0;  // of the WAL being written, received or replayed
+  pg::Timeline timeline = 0;             // of the WAL being written, received or replayed
+  pg::Timeline checkpoint_timeline = 0;  // of the last checkpoint: after a promotion, the old one for a while
   pg::Lsn position;  // primary: written and flushed WAL; standby: the newest of received and replayed
   pg::Lsn received;  // standby only; 0/0 when nothing was streamed yet
   pg::Lsn replayed;  // standby only

@@ -184,6 +184,20 @@ Verdict record_history(const Situation& s) {
   return Proposal{WriteHistory{}, fmt::format("timeline {} is new", timeline)};
 }
 
+// Who rewinds to us reads in pg_control on which timeline we are, and that is written by a checkpoint. The
+// one with which PostgreSQL follows a promotion takes minutes. Patroni's members do not rewind before.
+Verdict make_checkpoint(const Situation& s) {
+  if (!leads_primary(s)) return std::nullopt;
+  const auto& status = *s.local.instance.status;
+  const auto& memory = s.local.memory;
+  if (status.checkpoint_timeline == status.timeline || memory.checkpoint_runs) return std::nullopt;
+  if (memory.checkpoint_failed_at && s.now < *memory.checkpoint_failed_at + s.settings.loop_wait)
+    return std::nullopt;
+  return Proposal{MakeCheckpoint{},
+                  fmt::format("the last checkpoint was made on timeline {}, before the promotion",
+                              status.checkpoint_timeline)};
+}
+
 Verdict write_failsafe(const Situation& s) {
   if (!leads(s) || !s.settings.failsafe_mode) return std::nullopt;
   auto wanted = wanted_failsafe(s);
@@ -234,6 +248,7 @@ constexpr Rule kRules[] = {
     {"leader.drop_sync_state", "Remove /sync when synchronous mode is off.", drop_sync_state},
     {"leader.sync_slots",
      "Keep a slot for each other member, and the permanent ones; drop what nobody wants.", sync_leader_slots},
+    {"leader.make_checkpoint", "After a promotion, let those rewind who need to.", make_checkpoint},
     {"leader.record_history", "Write the new timeline into /history.", record_history},
     {"leader.write_failsafe", "Keep /failsafe: whom to ask when etcd is silent.", write_failsafe},
     {"leader.wait_for_standby", "Strict mode: commits wait, for no standby is there to confirm them.",

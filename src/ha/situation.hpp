@@ -103,6 +103,8 @@ struct Memory {
   std::optional<JobFailure> failure;
   std::optional<Comparison> comparison;  // with the leader of the epoch it names
   std::optional<SyncBarrier> sync_barrier;
+  bool checkpoint_runs = false;  // the one that a promotion calls for
+  std::optional<base::Instant> checkpoint_failed_at;
   std::optional<base::Instant> leaderless_since;
   std::optional<base::Instant> not_streaming_since;
   // When a standby was last seen to have received more WAL than at the look before, and how much.

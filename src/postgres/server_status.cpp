@@ -24,7 +24,8 @@ SELECT me.in_recovery,
        current_setting('synchronous_standby_names'),
        (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint,
        current_setting('server_version_num'),
-       current_setting('wal_level') = 'logical'
+       current_setting('wal_level') = 'logical',
+       checkpoint.timeline_id
   FROM (SELECT pg_is_in_recovery() AS in_recovery OFFSET 0) AS me
        CROSS JOIN pg_control_recovery() AS recovery
        CROSS JOIN pg_control_checkpoint() AS checkpoint
@@ -59,6 +60,7 @@ ha::ServerStatus read_server(const Rows& rows) {
   status.started_at = base::WallTime(std::chrono::microseconds(rows.number(0, 7)));
   status.server_version = static_cast<int>(rows.number(0, 8));
   status.logical_decoding = rows.is_true(0, 9);
+  status.checkpoint_timeline = static_cast<pg::Timeline>(rows.number(0, 10));
   return status;
 }
 

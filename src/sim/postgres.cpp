@@ -68,6 +68,7 @@ ha::ServerStatus Postgres::status_of(const Server& server) const {
   const auto& data = host_.data;
   ha::ServerStatus status{.in_recovery = server.in_recovery(),
                           .timeline = data.wal.last().timeline,
+                          .checkpoint_timeline = data.checkpoint_timeline,
                           .position = data.wal.end(),
                           .synchronous_standby_names = server.sync_names(),
                           .standbys = server.standbys(),

@@ -165,6 +165,8 @@ TEST_F(PostgresLifecycle, APromotedStandbyTakesWritesOnANewTimeline) {
   EXPECT_EQ(seen.status->timeline, 2u);
   EXPECT_FALSE(seen.upstream);
   EXPECT_FALSE(seen.standby_signal);
+  b.done(b.adapter().checkpoint(b.soon()));  // PostgreSQL makes one of its own, sooner or later
+  EXPECT_EQ(b.observe().status->checkpoint_timeline, 2u);
   const auto history = b.done(b.adapter().own_history(b.soon()));
   ASSERT_EQ(history.size(), 1u);
   EXPECT_EQ(history[0].timeline, 1u);

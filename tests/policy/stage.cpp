@@ -134,6 +134,7 @@ ha::Decision Stage::tick() {
     s_.local.job.reset();
   }
   note_dropped(decision.action);
+  if (std::holds_alternative<ha::MakeCheckpoint>(decision.action)) s_.local.memory.checkpoint_runs = true;
   if (std::holds_alternative<ha::PlaceSlots>(decision.action)) s_.local.memory.slots.fetched.reset();
   if (std::holds_alternative<ha::ReleaseLeaderKey>(decision.action)) ha::lose_right(s_.local);
   if (std::holds_alternative<ha::DisarmWatchdog>(decision.action)) s_.local.watchdog.armed = false;
@@ -482,6 +483,9 @@ void Stage::postgres(Words& words) {
     if (status.timeline == 0) status.timeline = 1;
     status.logical_decoding = !words.take("without logical decoding");
     if (words.take("timeline")) status.timeline = static_cast<pg::Timeline>(words.number());
+    status.checkpoint_timeline = status.timeline;
+    if (words.take("last checkpoint on"))
+      status.checkpoint_timeline = static_cast<pg::Timeline>(words.number());
     if (words.take("of nobody"))
       instance.upstream.reset();
     else if (words.take("of the other cluster"))
@@ -678,6 +682,17 @@ void Stage::namesake(Words& words) {
     throw Misspelt("a namesake answers, does not answer, or is possible");
 }
 
+void Stage::checkpoint(Words& words) {
+  auto& memory = s_.local.memory;
+  memory.checkpoint_runs = false;
+  if (words.take("failed"))
+    memory.checkpoint_failed_at = s_.now;
+  else if (words.take("done"))
+    server().checkpoint_timeline = server().timeline;
+  else
+    throw Misspelt("a checkpoint is done or failed");
+}
+
 void Stage::compared(Words& words) {
   ha::Comparison comparison{.made_at = s_.now};
   if (words.take("same"))
@@ -801,6 +816,7 @@ const Directive Directive::kAll[] = {
     {"lease", &Stage::lease},
     {"watchdog", &Stage::watchdog},
     {"job", &Stage::job},
+    {"checkpoint", &Stage::checkpoint},
     {"compared", &Stage::compared},
     {"namesake", &Stage::namesake},
     {"sigterm", &Stage::asked_to_stop},

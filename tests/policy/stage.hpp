@@ -52,6 +52,7 @@ class Stage {
   void job(Words& words);
   void compared(Words& words);
   void namesake(Words& words);
+  void checkpoint(Words& words);
   void asked_to_stop(Words& words);
   void ask(Words& words);
   void pending(Words& words);
