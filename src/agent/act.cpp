@@ -146,7 +146,7 @@ base::Task<void> Agent::carry_out(ha::PollPeers) {
   for (const auto& peer : ha::peers_to_ask(situation_)) {
     if (peer.api_url.empty()) continue;
     const auto patience = situation_.cluster->member(peer.name) ? kPeerAnswerTime : kLostLeaderAnswerTime;
-    questions.push_back(ask(world_.peers, peer.name, peer.api_url, world_.clock.now() + patience));
+    questions.push_back(ask(world_.peers, peer.name, peer.api_url, deadline_within(patience)));
   }
   const auto answers = co_await base::all_of(world_.clock.executor(), std::move(questions));
   situation_.peers = ha::PeerReports(answers.begin(), answers.end());
@@ -268,8 +268,8 @@ base::Task<void> Agent::carry_out(ha::StopPostgres action) {
   co_return;
 }
 
-base::Task<void> Agent::carry_out(ha::RestartPostgres) {
-  start_job({.kind = ha::JobKind::restart}, restart_job());
+base::Task<void> Agent::carry_out(ha::RestartPostgres action) {
+  start_job({.kind = ha::JobKind::restart, .start_timeout = action.timeout}, restart_job());
   co_return;
 }
 

@@ -181,7 +181,9 @@ class Agent {
   void cancel_job();
   base::Task<void> run_job(base::Task<base::Result<void>> work);
   base::Task<base::Result<void>> stop_job(bool immediate, bool checkpoint_first);
+  base::Task<base::Result<void>> stop_to_restart();
   base::Task<base::Result<void>> restart_job();
+  base::Task<void> shorten_stop();
 
   // publish.cpp: what others read of us in etcd; written beside the loop, so that it never delays a decision
   void publish();

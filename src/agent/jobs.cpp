@@ -10,7 +10,8 @@ using namespace std::chrono_literals;
 
 constexpr base::Duration kCheckpointTime =
     30s;  // a longer one is not worth waiting for: the stop makes its own
-constexpr base::Duration kFastStopTime = 60s;  // pg_ctl's own default
+constexpr base::Duration kRestartStopTime = 60s;  // pg_ctl's own default
+constexpr base::Duration kAsLongAsItTakes = std::chrono::hours(24 * 365);
 constexpr base::Duration kImmediateStopTime = 30s;
 
 }  // namespace
@@ -38,24 +39,31 @@ base::Task<void> Agent::run_job(base::Task<base::Result<void>> work) {
   wake_.set();
 }
 
+base::Task<void> Agent::shorten_stop() {
+  const auto done = co_await world_.postgres.checkpoint(world_.clock.now() + kCheckpointTime);
+  if (!done) telemetry::warning("checkpoint before the stop: {}", done.error().message);
+}
+
 base::Task<base::Result<void>> Agent::stop_job(bool immediate, bool checkpoint_first) {
-  auto& postgres = world_.postgres;
-  if (checkpoint_first) {
-    const auto done = co_await postgres.checkpoint(world_.clock.now() + kCheckpointTime);
-    if (!done) telemetry::warning("checkpoint before the stop: {}", done.error().message);
-  }
-  if (!immediate) {
-    auto stopped = co_await postgres.stop(ports::StopMode::fast, world_.clock.now() + kFastStopTime);
-    if (stopped || stopped.error().kind != base::ErrorKind::timed_out) co_return stopped;
-    telemetry::warning("PostgreSQL did not stop in {}; ending it", base::to_string(kFastStopTime));
-  }
-  co_return co_await postgres.stop(ports::StopMode::immediate, world_.clock.now() + kImmediateStopTime);
+  if (checkpoint_first) co_await shorten_stop();
+  const auto mode = immediate ? ports::StopMode::immediate : ports::StopMode::fast;
+  const auto time = immediate ? kImmediateStopTime : kAsLongAsItTakes;
+  co_return co_await world_.postgres.stop(mode, world_.clock.now() + time);
+}
+
+// What goes on from the same data loses nothing by a stop that is cut short.
+base::Task<base::Result<void>> Agent::stop_to_restart() {
+  auto stopped = co_await world_.postgres.stop(ports::StopMode::fast, world_.clock.now() + kRestartStopTime);
+  if (stopped || stopped.error().kind != base::ErrorKind::timed_out) co_return stopped;
+  telemetry::warning("PostgreSQL did not stop in {}; ending it", base::to_string(kRestartStopTime));
+  co_return co_await stop_job(true, false);
 }
 
 // A standby keeps whom it follows, a primary is one again: both are written in its data directory.
 base::Task<base::Result<void>> Agent::restart_job() {
   const bool primary = !situation_.local.instance.standby_signal;
-  auto stopped = co_await stop_job(false, primary);
+  if (primary) co_await shorten_stop();
+  auto stopped = co_await stop_to_restart();
   if (!stopped) co_return stopped;
   co_return co_await world_.postgres.start({});
 }

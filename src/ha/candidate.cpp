@@ -98,6 +98,33 @@ std::optional<MemberName> lossless_candidate(const Situation& s) {
   return healthy > s.cluster->sync->quorum ? candidate : std::nullopt;
 }
 
+namespace {
+
+bool could_follow_us(const Situation& s, const PeerStatus& report) {
+  if (!report.running || !report.in_recovery || !report.dcs_reachable || report.watchdog_failed) return false;
+  if (sync_set_binds(s)) return true;
+  const auto& history = s.cluster->history;
+  return lag_bytes(s.cluster->status.optime, report.position) <= s.settings.maximum_lag_on_failover &&
+         (history.empty() || report.timeline > history.back());
+}
+
+}  // namespace
+
+std::optional<MemberName> answering_candidate(const Situation& s, const FailoverRequest& request) {
+  if (!s.cluster || !s.peers) return std::nullopt;
+  std::optional<MemberName> candidate;
+  int voters = 0;
+  for (const auto& [name, report] : *s.peers) {
+    if (!report || !could_follow_us(s, *report)) continue;
+    if (sync_set_binds(s) && s.cluster->sync->standbys.contains(name)) ++voters;
+    const auto* member = s.cluster->member(name);
+    if (candidate || !member || (request.candidate && *request.candidate != name)) continue;
+    if (obstacle(s, *member).empty()) candidate = name;
+  }
+  if (sync_set_binds(s) && voters <= s.cluster->sync->quorum) return std::nullopt;
+  return candidate;
+}
+
 std::vector<Member> peers_to_ask(const Situation& s) {
   std::vector<Member> peers;
   for (const auto& member : s.cluster->members)

@@ -39,6 +39,11 @@ bool electable(const Situation& situation, std::string_view member);
 // A synchronous standby that was healthy when it last said something; never this node.
 std::optional<MemberName> lossless_candidate(const Situation& situation);
 
+// The same of what the peers answered in this tick: some member that could be elected now. For a request
+// that names one: that one.
+std::optional<MemberName> answering_candidate(const Situation& situation,
+                                              const FailoverRequest& request = {});
+
 // Whom to ask how far they are: the other members, and who led last or is in /failsafe, even if its entry is
 // gone.
 std::vector<Member> peers_to_ask(const Situation& situation);

@@ -91,7 +91,8 @@ struct StartPostgres {
   bool standby = false;
   std::optional<Upstream> upstream;
 };
-// fast first, then immediate if that does not finish; `immediate` at once, cancelling whatever runs.
+// An orderly stop, waited for until a rule ends it (job.end_slow_stop); `immediate` at once, cancelling
+// whatever runs.
 struct StopPostgres {
   bool immediate = false;
   bool checkpoint_first = false;  // shortens the stop of a busy primary

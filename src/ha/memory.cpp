@@ -59,6 +59,13 @@ void fold_last_leader(Situation& s) {
     s.local.memory.last_leader = *leader;
 }
 
+void fold_process(Memory& memory, Process process, base::Instant now) {
+  if (process != Process::stopped) memory.owes_start = false;
+  if (process == Process::running) memory.start_timeout.reset();
+  fold_since(memory.down_since, process == Process::stopped || process == Process::starting, now);
+  fold_since(memory.stopping_since, process == Process::stopping, now);
+}
+
 // A person may have done anything to the data here: what was found out before the pause counts no more.
 void fold_pause(Situation& s) {
   auto& memory = s.local.memory;
@@ -102,7 +109,7 @@ void fold_observation(Situation& s) {
   fold_right(s);
   fold_failsafe(s);
   fold_last_leader(s);
-  if (s.local.instance.process != Process::stopped) memory.owes_start = false;
+  fold_process(memory, s.local.instance.process, s.now);
   fold_pause(s);
   if (s.cluster) fold_since(memory.leaderless_since, !s.cluster->leader, s.now);
   if (status) {
@@ -136,12 +143,20 @@ void fold_job_success(Memory& memory, const RunningJob& job, base::Instant now) 
                    .made_at = now};
 }
 
-void fold_job_cancelled(Memory& memory, const RunningJob& job) {
-  if (job.kind == JobKind::restart) memory.owes_start = true;
+namespace {
+
+void fold_broken_restart(Memory& memory, const RunningJob& job) {
+  if (job.kind != JobKind::restart) return;
+  memory.owes_start = true;
+  memory.start_timeout = job.start_timeout;
 }
 
+}  // namespace
+
+void fold_job_cancelled(Memory& memory, const RunningJob& job) { fold_broken_restart(memory, job); }
+
 void fold_job_failure(Memory& memory, const RunningJob& job, const base::Error& error, base::Instant now) {
-  if (job.kind == JobKind::restart) memory.owes_start = true;
+  fold_broken_restart(memory, job);
   const int before = memory.failure && memory.failure->kind == job.kind ? memory.failure->in_a_row : 0;
   memory.failure = JobFailure{job.kind, now, error, before + 1, job.source};
   // A source that is gone says nothing about our data; a refusal, or trying in vain again, does.

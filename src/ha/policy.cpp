@@ -92,6 +92,17 @@ bool leads_by_own_lease(const Situation& s) {
 
 bool may_lead(const Situation& s) { return leads_by_own_lease(s) && s.now < right_until(*s.local.lease); }
 
+bool down_too_long(const Situation& s) {
+  const auto& memory = s.local.memory;
+  if (!memory.down_since) return false;
+  const bool restarting = s.local.job && s.local.job->kind == JobKind::restart;
+  const auto& asked_for = restarting ? s.local.job->start_timeout : memory.start_timeout;
+  const auto timeout = asked_for.value_or(s.settings.primary_start_timeout);
+  // At 0 a crash is no reason to wait. A restart is none to give up what was to go on.
+  if (restarting && timeout <= base::Duration::zero()) return false;
+  return s.now >= *memory.down_since + timeout;
+}
+
 std::optional<Upstream> leader_upstream(const Situation& s) {
   if (!s.cluster || !s.cluster->leader || is_leader(s)) return std::nullopt;
   const auto* leader = s.cluster->member(s.cluster->leader->name);

@@ -37,6 +37,9 @@ bool leads_by_own_lease(const Situation& situation);  // and it hangs on our pre
 
 bool may_lead(const Situation& situation);  // and our right to run a primary by that lease has not ended
 
+// Our PostgreSQL has been down for so long that another member is to lead instead, if one can.
+bool down_too_long(const Situation& situation);
+
 // The leader as an upstream; absent when there is none, it is us, or its member key is missing.
 std::optional<Upstream> leader_upstream(const Situation& situation);
 

@@ -1,10 +1,16 @@
+#include <algorithm>
 #include <fmt/format.h>
 
+#include "ha/candidate.hpp"
 #include "ha/control.hpp"
 #include "ha/rules.hpp"
 
 namespace holdfast::ha {
 namespace {
+
+using namespace std::chrono_literals;
+
+constexpr base::Duration kStandbyStopTime = 60s;  // pg_ctl's own default
 
 Verdict cancel_stale(const Situation& s) {
   if (!s.local.job || !s.cluster) return std::nullopt;
@@ -25,15 +31,84 @@ Verdict cancel_promote(const Situation& s) {
   return Proposal{StopPostgres{.immediate = true}, "the leader key was lost during the promotion"};
 }
 
+// The leader's PostgreSQL is being started, or was by an earlier run of this agent.
+bool leader_starts(const Situation& s) {
+  if (paused(s) || !is_leader(s) || s.local.instance.data != DataDirectory::valid) return false;
+  const auto& job = s.local.job;
+  return job ? job->kind == JobKind::start || job->kind == JobKind::restart
+             : s.local.instance.process == Process::starting;
+}
+
+// After a restart that was asked for, a switchover can be had without loss in a moment.
+bool handed_over_while_starting(const Situation& s) {
+  const bool restarts = s.local.job && s.local.job->kind == JobKind::restart;
+  return leader_starts(s) && !restarts && s.local.memory.down_since && asks_us_to_step_down(s);
+}
+
+bool starts_too_long(const Situation& s) { return leader_starts(s) && down_too_long(s); }
+
+Verdict ask_who_can_take_over(const Situation& s) {
+  const bool asked_for = handed_over_while_starting(s);
+  if (s.peers || (!asked_for && !starts_too_long(s))) return std::nullopt;
+  return Proposal{PollPeers{}, asked_for
+                                   ? "a switchover was asked for while PostgreSQL is starting"
+                                   : "PostgreSQL takes too long to start; can another member take over?"};
+}
+
+// The key follows when PostgreSQL has ended: it may have become a primary this very moment.
+Verdict give_up_start(const Situation& s) {
+  std::optional<MemberName> candidate;
+  if (handed_over_while_starting(s)) candidate = answering_candidate(s, *s.cluster->failover);
+  if (!candidate && starts_too_long(s)) candidate = answering_candidate(s);
+  if (!candidate) return std::nullopt;
+  return Proposal{StopPostgres{.immediate = true},
+                  fmt::format("PostgreSQL is not up again after {}, and {} can take over",
+                              base::to_string(s.now - *s.local.memory.down_since), *candidate)};
+}
+
+// For how long an orderly stop is waited for; absent: as long as it takes. What an asynchronous primary has
+// not sent yet would be lost with it. While /sync binds, that is nothing that was acknowledged, or nobody
+// else can be elected; then the operator says when availability counts more than a clean end.
+std::optional<base::Duration> stop_time(const Situation& s) {
+  if (!may_accept_writes(s.local)) return kStandbyStopTime;
+  const auto timeout = s.settings.primary_stop_timeout;
+  const bool obeyed = sync_set_binds(s) && timeout > base::Duration::zero();
+  return obeyed ? std::optional(timeout) : std::nullopt;
+}
+
+std::optional<base::Instant> stop_deadline(const Situation& s) {
+  const auto& since = s.local.memory.stopping_since;
+  if (!since || !s.local.job || s.local.job->kind != JobKind::stop || s.local.job->immediate)
+    return std::nullopt;
+  const auto time = stop_time(s);
+  return time ? std::optional(*since + *time) : std::nullopt;
+}
+
+Verdict end_slow_stop(const Situation& s) {
+  const auto deadline = stop_deadline(s);
+  if (!deadline || s.now < *deadline) return std::nullopt;
+  return Proposal{StopPostgres{.immediate = true},
+                  fmt::format("PostgreSQL has not stopped within {}", base::to_string(*stop_time(s)))};
+}
+
 Verdict wait(const Situation& s) {
   if (!s.local.job) return std::nullopt;
-  return Proposal{Wait{next_look(s)}, fmt::format("{} for {}", to_string(s.local.job->kind),
-                                                  base::to_string(s.now - s.local.job->started_at))};
+  return Proposal{Wait{std::min(next_look(s), stop_deadline(s).value_or(base::Instant::max()))},
+                  fmt::format("{} for {}", to_string(s.local.job->kind),
+                              base::to_string(s.now - s.local.job->started_at))};
 }
 
 constexpr Rule kRules[] = {
     {"job.cancel_stale", "Stop copying from a node that no longer leads.", cancel_stale},
     {"job.cancel_promote", "Stop a promotion when the leader key is gone.", cancel_promote},
+    {"job.ask_who_can_take_over",
+     "The leader's start takes longer than primary_start_timeout, or another is to lead: who can take over?",
+     ask_who_can_take_over},
+    {"job.give_up_start", "Then end PostgreSQL, for another member can; the key follows when it has ended.",
+     give_up_start},
+    {"job.end_slow_stop",
+     "End a PostgreSQL that does not stop in time: a synchronous primary after primary_stop_timeout.",
+     end_slow_stop},
     {"job.wait", "Let it go on.", wait},
 };
 

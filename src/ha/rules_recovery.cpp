@@ -42,18 +42,22 @@ Verdict give_key_away(const Situation& s) {
                   fmt::format("PostgreSQL ended, and {} has every acknowledged commit", *candidate)};
 }
 
-bool somebody_can_take_over(const Situation& s) { return check_switchover(s, FailoverRequest{}).possible; }
-
-bool prefers_failover(const Situation& s) {
-  return s.settings.primary_start_timeout <= base::Duration::zero();
+bool is_to_fail_over(const Situation& s) {
+  return !paused(s) && stopped_with_data(s) && is_leader(s) && down_too_long(s);
 }
 
-Verdict fail_over_at_once(const Situation& s) {
-  if (s.settings.pause || !stopped_with_data(s) || !is_leader(s) || !was_primary(s)) return std::nullopt;
-  if (!prefers_failover(s)) return std::nullopt;
-  if (!somebody_can_take_over(s)) return std::nullopt;
+Verdict ask_who_can_take_over(const Situation& s) {
+  if (!is_to_fail_over(s) || s.peers) return std::nullopt;
+  return Proposal{PollPeers{}, "PostgreSQL ended; can another member take over?"};
+}
+
+Verdict fail_over(const Situation& s) {
+  if (!is_to_fail_over(s)) return std::nullopt;
+  const auto candidate = answering_candidate(s);
+  if (!candidate) return std::nullopt;
   return Proposal{ReleaseLeaderKey{},
-                  "PostgreSQL ended, primary_start_timeout is 0, and another member can take over"};
+                  fmt::format("PostgreSQL has been down for {}, and {} can take over",
+                              base::to_string(s.now - *s.local.memory.down_since), *candidate)};
 }
 
 Verdict give_up_promotion(const Situation& s) {
@@ -119,7 +123,8 @@ Verdict let_candidate_lead(const Situation& s) {
     return std::nullopt;
   const auto& since = s.local.memory.leaderless_since;
   auto candidate = lossless_candidate(s);
-  if (!candidate && prefers_failover(s) && somebody_can_take_over(s)) candidate = "another member";
+  if (!candidate && down_too_long(s) && check_switchover(s, FailoverRequest{}).possible)
+    candidate = "another member";
   if (!candidate || !since || s.now >= *since + kCandidateTime) return std::nullopt;
   return Proposal{Wait{std::min(next_look(s), *since + kCandidateTime)},
                   fmt::format("{} can take over", *candidate)};
@@ -217,8 +222,10 @@ constexpr Rule kRules[] = {
     {"recovery.hand_over_key", "PostgreSQL stopped for a switchover: release the key.", hand_over_key},
     {"recovery.give_key_away", "The primary died and a standby has every commit: release the key.",
      give_key_away},
-    {"recovery.fail_over_at_once", "Where failing over is preferred to starting again: release the key.",
-     fail_over_at_once},
+    {"recovery.ask_who_can_take_over", "Down for primary_start_timeout: ask the other members.",
+     ask_who_can_take_over},
+    {"recovery.fail_over",
+     "Down for primary_start_timeout, and another member can take over: release the key.", fail_over},
     {"recovery.give_up_promotion", "Stopped after a failed promotion: release the key.", give_up_promotion},
     {"recovery.give_up_starting", "Release the key when PostgreSQL does not start.", give_up_starting},
     {"recovery.release_unusable", "Release the key when the data cannot be started.", release_unusable},

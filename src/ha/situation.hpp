@@ -26,11 +26,12 @@ std::string_view to_string(JobKind kind);
 struct RunningJob {
   JobKind kind = JobKind::start;
   base::Instant started_at;
-  bool immediate = false;     // stop: without waiting for anybody
-  MemberName source;          // clone, rewind, start: whom it depends on; may be empty
-  bool from_replica = false;  // clone: the source follows `leader`
-  MemberName leader;          // clone: who led when it began; may be empty
-  Epoch epoch = 0;            // of the source's leadership when the job began
+  bool immediate = false;                       // stop: without waiting for anybody
+  std::optional<base::Duration> start_timeout;  // restart: the one asked for; absent: primary_start_timeout
+  MemberName source;                            // clone, rewind, start: whom it depends on; may be empty
+  bool from_replica = false;                    // clone: the source follows `leader`
+  MemberName leader;                            // clone: who led when it began; may be empty
+  Epoch epoch = 0;                              // of the source's leadership when the job began
 };
 
 // The last job that failed, until one of its kind succeeds.
@@ -106,6 +107,11 @@ struct Memory {
   bool checkpoint_runs = false;  // the one that a promotion calls for
   std::optional<base::Instant> checkpoint_failed_at;
   std::optional<base::Instant> leaderless_since;
+  // PostgreSQL has ended or is starting: nobody is served. And: it has been told to stop, and has not ended.
+  std::optional<base::Instant> down_since;
+  std::optional<base::Instant> stopping_since;
+  // Of a restart that came to nothing: holds in place of primary_start_timeout until PostgreSQL runs again.
+  std::optional<base::Duration> start_timeout;
   std::optional<base::Instant> not_streaming_since;
   // When a standby was last seen to have received more WAL than at the look before, and how much.
   std::optional<base::Instant> wal_moved_at;

@@ -202,28 +202,6 @@ ha::Settings read_settings(const json::object& dynamic, std::vector<std::string>
   return settings;
 }
 
-// Patroni's settings that are read, or known, and that nothing obeys yet: to be told, above all to those who
-// take a cluster over. Each rule that comes to obey one takes it from here.
-constexpr std::array<std::string_view, 4> kWithoutEffect = {"primary_start_timeout", "master_start_timeout",
-                                                            "primary_stop_timeout", "master_stop_timeout"};
-
-// Whether it is the default in other words.
-bool says_nothing(const json::value& value) {
-  if (value.is_object()) return value.get_object().empty();
-  if (value.is_array()) return value.get_array().empty();
-  const auto number = integer_of(value);
-  if (number) return *number <= 0;  // of primary_start_timeout, 0 is obeyed
-  return boolean_of(value).value_or(true) == false;
-}
-
-void report_without_effect(const json::object& dynamic, std::vector<std::string>& problems) {
-  for (const auto key : kWithoutEffect) {
-    const auto* value = dynamic.if_contains(key);
-    if (!value || value->is_null() || says_nothing(*value)) continue;
-    problems.push_back(fmt::format("{} is not supported yet; it has no effect", key));
-  }
-}
-
 // Why a value for a shared parameter cannot be taken; empty: it can.
 std::string refusal(const SharedParameter& parameter, const std::string& text) {
   using Kind = SharedParameter::Kind;
@@ -390,7 +368,6 @@ EffectiveConfig effective_config(const json::object& dynamic, const PostgresConf
   EffectiveConfig result;
   auto& problems = result.problems;
   result.settings = read_settings(dynamic, problems);
-  report_without_effect(dynamic, problems);
 
   const auto section = postgresql_section(dynamic, problems);
   SettingsReader read(section, problems);

@@ -80,8 +80,9 @@ class Postgres {
   };
   virtual base::Task<base::Result<void>> start(StartOptions options) = 0;
 
-  // Returns when no process of the instance is left. `fast` that does not finish by `deadline` is timed_out
-  // and still stopping; stop(immediate) may follow.
+  // Returns when no process of the instance is left. It is observed as `stopping` from when it has been told
+  // to stop, after the user's before_stop, which `deadline` does not count. `fast` that does not finish by
+  // `deadline` is timed_out and still stopping; stop(immediate) may follow.
   virtual base::Task<base::Result<void>> stop(StopMode mode, base::Instant deadline) = 0;
 
   // Ends recovery; returns when the server accepts writes.

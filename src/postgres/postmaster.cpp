@@ -41,6 +41,7 @@ void Postmaster::find() {
 void Postmaster::adopt(system::Process process) {
   watching_.cancel_all();
   process_.emplace(std::move(process));
+  told_to_stop_ = false;
   gone_.clear();
   watching_.spawn(watch());
 }
@@ -56,6 +57,11 @@ pg::PostmasterFile::Status Postmaster::status() const {
   return file && process_ && file->pid == process_->pid() ? file->status : Status::unknown;
 }
 
+bool Postmaster::tell_to_stop(int number) {
+  told_to_stop_ = signal(number);
+  return told_to_stop_;
+}
+
 ha::Process Postmaster::look() {
   if (process_ && !process_->alive()) {
     watching_.cancel_all();
@@ -66,6 +72,7 @@ ha::Process Postmaster::look() {
   }
   if (!process_) find();
   if (!process_) return ha::Process::stopped;
+  if (told_to_stop_) return ha::Process::stopping;
   switch (status()) {
     case Status::stopping:
       return ha::Process::stopping;

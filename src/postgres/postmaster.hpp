@@ -37,6 +37,8 @@ class Postmaster {
   // As written by the watched postmaster itself; unknown before it has written anything.
   pg::PostmasterFile::Status status() const;
   bool signal(int number) const { return process_ && process_->signal(number); }
+  // The same, to a postmaster that is `stopping` from now on, even before it has said so itself.
+  bool tell_to_stop(int number);
   // Returns when the watched postmaster has ended, or at `deadline`.
   base::Task<bool> ended_by(base::Instant deadline);
 
@@ -56,6 +58,7 @@ class Postmaster {
   system::Worker& worker_;
   std::string data_dir_;
   std::optional<system::Process> process_;
+  bool told_to_stop_ = false;
   base::Event ended_;
   base::Event gone_;  // like ended_, but only look(), find() and adopt() clear it
   base::TaskGroup watching_;

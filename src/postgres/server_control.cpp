@@ -185,7 +185,7 @@ Task<Result<void>> stop_server(Site& site, ports::StopMode mode, base::Instant d
       co_await run_before_stop(site);
       deadline = site.in(patience);
     }
-    site.postmaster.signal(fast ? SIGINT : SIGQUIT);
+    site.postmaster.tell_to_stop(fast ? SIGINT : SIGQUIT);
     const bool ended =
         co_await site.postmaster.ended_by(fast ? deadline : std::min(deadline, site.in(kQuitTime)));
     if (fast && !ended)

@@ -35,6 +35,8 @@ boost::json::object dynamic_config(const Scenario& scenario, const SyncMode& syn
           {"loop_wait", scenario.loop_wait},
           {"retry_timeout", scenario.retry_timeout},
           {"maximum_lag_on_failover", scenario.maximum_lag},
+          {"primary_start_timeout", scenario.start_timeout},
+          {"primary_stop_timeout", scenario.stop_timeout},
           {"synchronous_mode",
            sync.quorum ? boost::json::value("quorum") : boost::json::value(scenario.synchronous)},
           {"synchronous_mode_strict", sync.strict},

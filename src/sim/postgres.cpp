@@ -57,9 +57,10 @@ ha::Instance Postgres::look() const {
   }
   if (!host_.server) return instance;
   const auto& server = *host_.server;
-  instance.process = server.starting()   ? ha::Process::starting
-                     : server.stopping() ? ha::Process::stopping
-                                         : ha::Process::running;
+  const bool told_to_stop = told_to_stop_.lock() == host_.server;
+  instance.process = server.stopping() || told_to_stop ? ha::Process::stopping
+                     : server.starting()               ? ha::Process::starting
+                                                       : ha::Process::running;
   if (answers()) instance.status = status_of(server);
   return instance;
 }

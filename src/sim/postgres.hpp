@@ -70,6 +70,7 @@ class Postgres final : public ports::Postgres {
   Loop& loop_;
   base::Random chance_;
   base::Event ended_;
+  std::weak_ptr<Server> told_to_stop_;
 };
 
 }  // namespace holdfast::sim

@@ -91,6 +91,7 @@ Task<Result<void>> Postgres::stop(ports::StopMode mode, Instant deadline) {
     if (host_.server) host_.server->crash();
     co_return Result<void>{};
   }
+  told_to_stop_ = host_.server;
   host_.postgres_gate.run([&host = host_] {
     if (host.server) host.server->stop_fast();
   });

@@ -33,6 +33,15 @@ void choose_quorum(Scenario& scenario) {
   if (random.chance(0.3)) scenario.faults.insert(FaultKind::sync_mode_changed);
 }
 
+// From a sequence of its own, too. A healthy start or stop takes up to two seconds, on a slow host a minute.
+void choose_timeouts(Scenario& scenario) {
+  base::Random random(scenario.seed * 2 + 2'000'003);
+  constexpr int kStartTimeouts[] = {300, 300, 300, 0, 1, 5};
+  constexpr int kStopTimeouts[] = {0, 0, 0, 1, 1, 5};
+  scenario.start_timeout = kStartTimeouts[random.below(std::size(kStartTimeouts))];
+  scenario.stop_timeout = kStopTimeouts[random.below(std::size(kStopTimeouts))];
+}
+
 }  // namespace
 
 std::string_view to_string(FaultKind kind) { return kFaultNames[static_cast<std::size_t>(kind)]; }
@@ -70,6 +79,7 @@ Scenario Scenario::of(std::uint64_t seed) {
   scenario.failsafe = random.chance(0.5);
   // With the default safety_margin of 5 s; its timeout must not be below loop_wait.
   scenario.watchdog = random.chance(0.3) && scenario.ttl - 5 >= scenario.loop_wait;
+  choose_timeouts(scenario);
   return scenario;
 }
 
@@ -77,14 +87,16 @@ std::string to_string(const Scenario& scenario) {
   std::string faults;
   for (const auto kind : scenario.faults) faults += fmt::format(" {}", to_string(kind));
   return fmt::format(
-      "{} nodes, {}{}{}{}, ttl {} s, loop_wait {} s, retry_timeout {} s{}{}{}; faults for {}:{}",
+      "{} nodes, {}{}{}{}, ttl {} s, loop_wait {} s, retry_timeout {} s, start {} s, stop {} s{}{}{}; faults "
+      "for {}:{}",
       scenario.nodes,
       scenario.synchronous
           ? fmt::format("synchronous with {}{}", scenario.quorum ? "any " : "", scenario.synchronous_nodes)
           : "asynchronous",
       scenario.strict ? " strictly" : "", scenario.failsafe ? ", failsafe mode" : "",
       scenario.watchdog ? ", watchdogs" : "", scenario.ttl, scenario.loop_wait, scenario.retry_timeout,
-      scenario.use_rewind ? "" : ", no pg_rewind", scenario.logical_slot ? ", a logical slot" : "",
+      scenario.start_timeout, scenario.stop_timeout, scenario.use_rewind ? "" : ", no pg_rewind",
+      scenario.logical_slot ? ", a logical slot" : "",
       scenario.nofailover < 0 ? ""
                               : fmt::format(", {} nofailover", static_cast<char>('a' + scenario.nofailover)),
       base::to_string(scenario.fault_time), faults);

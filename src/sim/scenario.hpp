@@ -63,9 +63,10 @@ struct Scenario {
   int ttl = 30, loop_wait = 10, retry_timeout = 10;  // seconds
   std::uint64_t maximum_lag = 1 << 20;
   bool use_rewind = true;
-  bool logical_slot = false;  // a permanent one
-  int nofailover = -1;        // this node is tagged so; -1: none
-  int preferred = -1;         // this node has a higher failover_priority
+  bool logical_slot = false;                  // a permanent one
+  int nofailover = -1;                        // this node is tagged so; -1: none
+  int preferred = -1;                         // this node has a higher failover_priority
+  int start_timeout = 300, stop_timeout = 0;  // primary_..., seconds
   bool failsafe = false;
   bool watchdog = false;  // every host has one, and requires it
   bool faults_from_start = false;

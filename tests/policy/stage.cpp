@@ -80,7 +80,8 @@ std::optional<ha::RunningJob> job_of(const ha::Action& action) {
     return ha::RunningJob{.kind = JobKind::rewind, .source = rewind->source.name};
   if (const auto* stop = std::get_if<ha::StopPostgres>(&action))
     return ha::RunningJob{.kind = JobKind::stop, .immediate = stop->immediate};
-  if (std::holds_alternative<ha::RestartPostgres>(action)) return kind_only(JobKind::restart);
+  if (const auto* restart = std::get_if<ha::RestartPostgres>(&action))
+    return ha::RunningJob{.kind = JobKind::restart, .start_timeout = restart->timeout};
   if (const auto* start = std::get_if<ha::StartPostgres>(&action))
     return ha::RunningJob{.kind = JobKind::start, .source = start->upstream ? start->upstream->name : ""};
   return std::nullopt;
@@ -126,6 +127,7 @@ ha::Decision Stage::tick() {
       job->leader = s_.cluster->leader->name;
       job->epoch = s_.cluster->leader->epoch;
     }
+    if (s_.local.job) ha::fold_job_cancelled(s_.local.memory, *s_.local.job);
     note_begun(*job);
     s_.local.job = std::move(job);
   }
@@ -396,8 +398,8 @@ void Stage::set(Words& words) {
     to.can_restore_without_leader = flag(words);
   } else if (key == "primary_start_timeout") {
     to.primary_start_timeout = words.duration();
-  } else if (key == "pause") {
-    to.pause = flag(words);
+  } else if (key == "primary_stop_timeout") {
+    to.primary_stop_timeout = words.duration();
   } else if (key == "use_slots") {
     to.use_slots = flag(words);
   } else if (key == "slots") {

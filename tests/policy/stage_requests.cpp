@@ -38,7 +38,9 @@ void Stage::ask(Words& words) {
   }
   if (!words.take("restart")) throw Misspelt("ask for a restart, or to reinitialize");
   if (!words.take("at")) {
+    const auto timeout = words.take("within") ? std::optional(words.duration()) : std::nullopt;
     requests.restart = conditions(words);
+    requests.restart->timeout = timeout;
     return;
   }
   ha::ScheduledRestart scheduled;

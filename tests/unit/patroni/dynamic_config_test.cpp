@@ -39,7 +39,7 @@ TEST(DynamicConfig, AcceptsNumbersAndFlagsAsText) {
   const auto config = effective(
       R"({"ttl":"20","loop_wait":2,"retry_timeout":5,"pause":"on","synchronous_mode":"true",
           "maximum_lag_on_failover":"99","maximum_lag_on_syncnode":-1,"master_start_timeout":0})");
-  EXPECT_THAT(config.problems, IsEmpty()) << "a start timeout of 0 is obeyed, and so is pause";
+  EXPECT_THAT(config.problems, IsEmpty());
   EXPECT_EQ(config.settings.ttl, 20s);
   EXPECT_TRUE(config.settings.pause);
   EXPECT_EQ(config.settings.synchronous_mode, ha::SynchronousMode::on);
@@ -49,9 +49,12 @@ TEST(DynamicConfig, AcceptsNumbersAndFlagsAsText) {
 }
 
 TEST(DynamicConfig, TheNewNameWinsOverTheOldOne) {
-  EXPECT_EQ(
-      effective(R"({"primary_start_timeout":7,"master_start_timeout":0})").settings.primary_start_timeout,
-      7s);
+  const auto config = effective(R"({"primary_start_timeout":7,"master_start_timeout":0,
+                                    "master_stop_timeout":30,"primary_stop_timeout":5})");
+  EXPECT_THAT(config.problems, IsEmpty());
+  EXPECT_EQ(config.settings.primary_start_timeout, 7s);
+  EXPECT_EQ(config.settings.primary_stop_timeout, 5s);
+  EXPECT_EQ(effective(R"({"master_stop_timeout":30})").settings.primary_stop_timeout, 30s);
 }
 
 TEST(DynamicConfig, TheNodesSectionGoesOverTheClusters) {
@@ -143,15 +146,6 @@ TEST(DynamicConfig, WhatIsNotUnderstoodOfSynchronousModeIsOn) {
             ha::SynchronousMode::quorum);
   EXPECT_EQ(effective(R"({"synchronous_mode":"yep"})").settings.synchronous_mode, ha::SynchronousMode::on);
   EXPECT_EQ(effective(R"({"synchronous_mode":null})").settings.synchronous_mode, ha::SynchronousMode::off);
-}
-
-TEST(DynamicConfig, WhatNothingObeysIsToldUnlessItSaysNothing) {
-  EXPECT_THAT(effective(R"({"pause":false,"failsafe_mode":null,"slots":{},"ignore_slots":[],
-                            "maximum_lag_on_syncnode":-1,"primary_stop_timeout":0})")
-                  .problems,
-              IsEmpty());
-  EXPECT_THAT(effective(R"({"failsafe_mode":true,"primary_stop_timeout":5})").problems,
-              ElementsAre("primary_stop_timeout is not supported yet; it has no effect"));
 }
 
 TEST(DynamicConfig, AStandbyClusterNamesItsSource) {
