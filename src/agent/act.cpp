@@ -263,8 +263,7 @@ base::Task<void> Agent::carry_out(ha::StartPostgres action) {
 }
 
 base::Task<void> Agent::carry_out(ha::StopPostgres action) {
-  start_job({.kind = ha::JobKind::stop, .immediate = action.immediate},
-            stop_job(action.immediate, action.checkpoint_first));
+  start_job({.kind = ha::JobKind::stop, .immediate = action.immediate}, stop_job(action));
   co_return;
 }
 

@@ -180,7 +180,7 @@ class Agent {
   void start_job(ha::RunningJob job, base::Task<base::Result<void>> work);
   void cancel_job();
   base::Task<void> run_job(base::Task<base::Result<void>> work);
-  base::Task<base::Result<void>> stop_job(bool immediate, bool checkpoint_first);
+  base::Task<base::Result<void>> stop_job(ha::StopPostgres action);
   base::Task<base::Result<void>> stop_to_restart();
   base::Task<base::Result<void>> restart_job();
   base::Task<void> shorten_stop();

@@ -44,11 +44,15 @@ base::Task<void> Agent::shorten_stop() {
   if (!done) telemetry::warning("checkpoint before the stop: {}", done.error().message);
 }
 
-base::Task<base::Result<void>> Agent::stop_job(bool immediate, bool checkpoint_first) {
-  if (checkpoint_first) co_await shorten_stop();
-  const auto mode = immediate ? ports::StopMode::immediate : ports::StopMode::fast;
-  const auto time = immediate ? kImmediateStopTime : kAsLongAsItTakes;
-  co_return co_await world_.postgres.stop(mode, world_.clock.now() + time);
+base::Task<base::Result<void>> Agent::stop_job(ha::StopPostgres action) {
+  if (action.checkpoint_first) co_await shorten_stop();
+  const auto mode = action.immediate ? ports::StopMode::immediate : ports::StopMode::fast;
+  const auto time = action.immediate ? kImmediateStopTime : kAsLongAsItTakes;
+  auto stopped = co_await world_.postgres.stop(mode, world_.clock.now() + time);
+  if (!stopped || !action.archive_end) co_return stopped;
+  const auto archived = co_await world_.postgres.archive_end_of_wal();
+  if (!archived) telemetry::warning("archiving the end of our WAL: {}", archived.error().message);
+  co_return stopped;
 }
 
 // What goes on from the same data loses nothing by a stop that is cut short.
@@ -56,7 +60,7 @@ base::Task<base::Result<void>> Agent::stop_to_restart() {
   auto stopped = co_await world_.postgres.stop(ports::StopMode::fast, world_.clock.now() + kRestartStopTime);
   if (stopped || stopped.error().kind != base::ErrorKind::timed_out) co_return stopped;
   telemetry::warning("PostgreSQL did not stop in {}; ending it", base::to_string(kRestartStopTime));
-  co_return co_await stop_job(true, false);
+  co_return co_await stop_job({.immediate = true});
 }
 
 // A standby keeps whom it follows, a primary is one again: both are written in its data directory.

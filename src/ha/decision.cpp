@@ -66,7 +66,8 @@ struct Describe {
     return fmt::format("start_postgres standby of {}", start.upstream ? start.upstream->name : "nobody");
   }
   std::string operator()(const StopPostgres& stop) const {
-    return stop.immediate ? "stop_postgres immediate" : "stop_postgres fast";
+    if (stop.immediate) return "stop_postgres immediate";
+    return stop.archive_end ? "stop_postgres fast, archiving its end" : "stop_postgres fast";
   }
   std::string operator()(const RestartPostgres&) const { return "restart_postgres"; }
   std::string operator()(const Promote&) const { return "promote"; }

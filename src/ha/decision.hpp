@@ -96,6 +96,7 @@ struct StartPostgres {
 struct StopPostgres {
   bool immediate = false;
   bool checkpoint_first = false;  // shortens the stop of a busy primary
+  bool archive_end = false;       // then hand the WAL file with its last record to the archive
 };
 // Stop and start again as what it was. `timeout` is for the start.
 struct RestartPostgres {

@@ -88,10 +88,12 @@ Verdict promote(const Situation& s) {
 // Leading a standby cluster
 // -----------------------------------------------------------------------------------
 
-// A clean stop: the other cluster, or its archive, has everything, and goes on from there.
+// A clean stop: the other cluster, or its archive, has everything, and goes on from there. Who reads the
+// archive needs the shutdown checkpoint, too: without it the two histories would part there.
 Verdict become_standby_leader(const Situation& s) {
   if (paused(s) || !leads_primary(s) || !s.settings.standby_cluster) return std::nullopt;
-  return Proposal{StopPostgres{.checkpoint_first = true}, "this cluster is to be a standby of another"};
+  return Proposal{StopPostgres{.checkpoint_first = true, .archive_end = true},
+                  "this cluster is to be a standby of another"};
 }
 
 Verdict follow_remote(const Situation& s) {

@@ -136,6 +136,9 @@ class Postgres {
   virtual base::Task<base::Result<void>> place_slots(std::vector<ha::SlotFile> files) = 0;
   // Returns when a checkpoint that began after the call has ended; one that is under way is waited for first.
   virtual base::Task<base::Result<void>> checkpoint(base::Instant deadline) = 0;
+  // Hands the WAL file in which a primary ended cleanly to archive_command, if it archives. conflict: it
+  // runs, or did not end so. https://www.postgresql.org/docs/15/continuous-archiving.html
+  virtual base::Task<base::Result<void>> archive_end_of_wal() = 0;
   // IDENTIFY_SYSTEM and TIMELINE_HISTORY over a replication connection.
   // https://www.postgresql.org/docs/15/protocol-replication.html
   virtual base::Task<base::Result<ha::UpstreamTimeline>> inspect(ha::Upstream upstream,

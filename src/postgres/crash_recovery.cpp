@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "pg/names.hpp"
 #include "postgres/settings_text.hpp"
 #include "postgres/user_command.hpp"
 #include "telemetry/log.hpp"
@@ -14,6 +15,7 @@ using base::Result;
 using base::Task;
 using namespace std::chrono_literals;
 
+constexpr auto kControlTime = 10s;
 constexpr auto kArchiveTime = 10min;  // for one segment; an archive that takes longer is out of order
 constexpr auto kRecoveryTime = 24h;   // of all WAL since the last checkpoint
 
@@ -62,6 +64,27 @@ std::string archive_line(std::string_view command, const std::string& segment) {
   return line;
 }
 
+// Empty: nothing is archived.
+std::string archive_command(const Site& site) {
+  const auto mode = parameter(site, "archive_mode");
+  return mode == "on" || mode == "always" ? parameter(site, "archive_command") : std::string();
+}
+
+// What is archived is noted as the archiver does it, so that it is not handed over again.
+Task<Result<void>> archive_segment(Site& site, const std::string& command, const std::string& segment) {
+  auto shell = site.installation.user_command({"/bin/sh", "-c", archive_line(command, segment)}, {});
+  shell.directory = site.directory.path();  // as the archiver
+  const auto ending = co_await system::run_program(site.runtime, std::move(shell), site.in(kArchiveTime));
+  if (!ending || !ending->success())
+    co_return base::fail(ErrorKind::failed, "archiving {} failed: {}", segment,
+                         without_secrets(site.config, ending ? ending->last_errors : ending.error().message));
+  const auto status = site.directory.file("pg_wal/archive_status/" + segment);
+  if (!system::exists(status + kReady)) co_return Result<void>();
+  const auto noted = system::rename_path(status + kReady, status + ".done");
+  if (!noted) telemetry::warning("archived {}, but {}", segment, noted.error().message);
+  co_return Result<void>();
+}
+
 }  // namespace
 
 bool ended_cleanly(const pg::ControlData& control) {
@@ -70,24 +93,30 @@ bool ended_cleanly(const pg::ControlData& control) {
 }
 
 Task<void> archive_waiting_wal(Site& site) {
-  const auto mode = parameter(site, "archive_mode");
-  const auto command = parameter(site, "archive_command");
-  if ((mode != "on" && mode != "always") || command.empty()) co_return;
+  const auto command = archive_command(site);
+  if (command.empty()) co_return;
   for (const auto& segment : waiting_segments(site)) {
-    auto shell = site.installation.user_command({"/bin/sh", "-c", archive_line(command, segment)}, {});
-    shell.directory = site.directory.path();  // as the archiver
-    const auto ending = co_await system::run_program(site.runtime, std::move(shell), site.in(kArchiveTime));
-    if (!ending || !ending->success()) {
-      telemetry::warning("archiving {} failed: {}", segment,
-                         without_secrets(site.config, ending ? ending->last_errors : ending.error().message));
+    const auto archived = co_await archive_segment(site, command, segment);
+    if (!archived) {
+      telemetry::warning("{}", archived.error().message);
       co_return;
     }
-    const auto status = site.directory.file("pg_wal/archive_status/" + segment);
-    if (const auto noted = system::rename_path(status + kReady, status + ".done"); !noted)
-      telemetry::warning("archived {}, but {}", segment, noted.error().message);
-    else
-      telemetry::info("archived {}, which waited for it when PostgreSQL ended", segment);
+    telemetry::info("archived {}, which waited for it when PostgreSQL ended", segment);
   }
+}
+
+Task<Result<void>> archive_last_segment(Site& site) {
+  const auto command = archive_command(site);
+  if (command.empty()) co_return Result<void>();
+  const auto control = co_await site.control_data(site.in(kControlTime));
+  if (!control) co_return std::unexpected(control.error());
+  if (control->state != pg::ControlState::shut_down)
+    co_return base::fail(ErrorKind::conflict, "PostgreSQL runs, or did not end cleanly as a primary");
+  const auto segment =
+      pg::wal_file_name(control->checkpoint_timeline, control->checkpoint, control->wal_segment_size);
+  auto archived = co_await archive_segment(site, command, segment);
+  if (archived) telemetry::info("archived {}, in which PostgreSQL ended", segment);
+  co_return archived;
 }
 
 Task<Result<void>> recover_from_crash(Site& site) {

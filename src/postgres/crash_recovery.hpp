@@ -15,6 +15,9 @@ bool ended_cleanly(const pg::ControlData& control);
 // fails is left for later.
 base::Task<void> archive_waiting_wal(Site& site);
 
+// The same for the file in which a primary ended cleanly, full or not. conflict: it runs, or did not end so.
+base::Task<base::Result<void>> archive_last_segment(Site& site);
+
 // Crash recovery in single-user mode, which no client can reach. A standby's signal file must be gone before.
 // https://www.postgresql.org/docs/15/app-postgres.html#APP-POSTGRES-SINGLE-USER
 base::Task<base::Result<void>> recover_from_crash(Site& site);

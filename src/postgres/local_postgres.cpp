@@ -4,6 +4,7 @@
 #include "postgres/callbacks.hpp"
 #include "postgres/clone.hpp"
 #include "postgres/configuration.hpp"
+#include "postgres/crash_recovery.hpp"
 #include "postgres/local_wal.hpp"
 #include "postgres/logins.hpp"
 #include "postgres/replication_slots.hpp"
@@ -136,6 +137,8 @@ Task<Result<void>> LocalPostgres::place_slots(std::vector<ha::SlotFile> files) {
 Task<Result<void>> LocalPostgres::checkpoint(base::Instant deadline) {
   return make_checkpoint(parts_->site, deadline);
 }
+
+Task<Result<void>> LocalPostgres::archive_end_of_wal() { return archive_last_segment(parts_->site); }
 
 Task<Result<ha::UpstreamTimeline>> LocalPostgres::inspect(ha::Upstream upstream, base::Instant deadline) {
   return inspect_upstream(parts_->site, std::move(upstream), deadline);

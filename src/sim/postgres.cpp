@@ -157,6 +157,8 @@ Task<Result<void>> Postgres::checkpoint(Instant deadline) {
   co_return Result<void>{};
 }
 
+Task<Result<void>> Postgres::archive_end_of_wal() { co_return Result<void>{}; }  // there is no archive
+
 Task<Result<ha::UpstreamTimeline>> Postgres::inspect(ha::Upstream upstream, Instant deadline) {
   auto* there = site_.find(upstream.conn_url);
   if (there == nullptr) co_return fail(ErrorKind::unreachable, "no host {}", upstream.conn_url);

@@ -47,6 +47,7 @@ class Postgres final : public ports::Postgres {
                                                                   base::Instant deadline) override;
   base::Task<base::Result<void>> place_slots(std::vector<ha::SlotFile> files) override;
   base::Task<base::Result<void>> checkpoint(base::Instant deadline) override;
+  base::Task<base::Result<void>> archive_end_of_wal() override;
   base::Task<base::Result<ha::UpstreamTimeline>> inspect(ha::Upstream upstream,
                                                          base::Instant deadline) override;
   base::Task<base::Result<pg::Lsn>> end_of_wal(base::Instant deadline) override;

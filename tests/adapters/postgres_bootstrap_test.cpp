@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "adapters/postgres_server.hpp"
+#include "pg/names.hpp"
 #include "system/files.hpp"
 
 namespace holdfast::postgres {
@@ -274,6 +275,23 @@ TEST_F(PostgresBootstrap, WalThatWaitedForTheArchiveGetsThereBeforeARewind) {
   EXPECT_EQ(system::names_in(file("archive")).value().size(), 0u);
   a.done(a.adapter().rewind(b.upstream(), ignore));
   EXPECT_GE(system::names_in(file("archive")).value().size(), 1u);
+}
+
+// PostgreSQL archives what it has written before it ends, but not the file with the record of its end.
+TEST_F(PostgresBootstrap, TheFileInWhichAPrimaryEndedGoesToTheArchive) {
+  PostgresNode a(runtime, directory, "a");
+  archive_into(a, file("archive"));
+  a.bootstrap();
+  const auto running = runtime.run_task(a.adapter().archive_end_of_wal());
+  ASSERT_FALSE(running);
+  EXPECT_EQ(running.error().kind, base::ErrorKind::conflict);
+  a.stop(StopMode::fast);
+  const auto control = *a.observe().control;
+  const auto last =
+      file("archive/") + pg::wal_file_name(control.timeline, control.checkpoint, control.wal_segment_size);
+  EXPECT_FALSE(system::exists(last));
+  a.done(a.adapter().archive_end_of_wal());
+  EXPECT_TRUE(system::exists(last));
 }
 
 TEST_F(PostgresBootstrap, AFenceThatFailsKeepsTheStandbyAStandby) {
