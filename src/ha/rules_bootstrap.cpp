@@ -63,6 +63,8 @@ Verdict clone_remote(const Situation& s) {
   if (const auto until = backing_off(s, JobKind::clone))
     return Proposal{Wait{std::min(*until, next_look(s))}, "the clone failed; trying again soon"};
   const auto remote = remote_upstream(s.settings);
+  if (!remote && s.settings.can_restore_without_leader)
+    return Proposal{Clone{}, "a standby cluster of an archive, and a method that works without a host"};
   if (!remote) return Proposal{Wait{next_look(s)}, "the standby cluster names no host to copy from"};
   return Proposal{Clone{*remote}, fmt::format("a standby cluster of {}", remote->conn_url)};
 }
