@@ -25,8 +25,11 @@ constexpr base::Duration kInspectTime = 5s;  // includes reading our own WAL to 
 constexpr base::Duration kNameTime = 3s;     // as Patroni gives a namesake to answer
 constexpr double kReportedShare = 0.1;       // of a job's progress, in the log
 
-ports::ReportProgress reporter(ha::JobKind kind) {
-  return [kind, reported = -1.0](const ports::Progress& progress) mutable {
+}  // namespace
+
+ports::ReportProgress Agent::reporter(ha::JobKind kind) {
+  return [this, kind, reported = -1.0](const ports::Progress& progress) mutable {
+    progress_ = progress;
     if (progress.share >= 0 && progress.share < reported + kReportedShare && progress.share < 1) return;
     reported = progress.share;
     if (progress.share < 0)
@@ -35,8 +38,6 @@ ports::ReportProgress reporter(ha::JobKind kind) {
       telemetry::info("{}: {} {:.0f} %", to_string(kind), progress.doing, progress.share * 100);
   };
 }
-
-}  // namespace
 
 base::Task<void> Agent::act(ha::Decision decision) {
   co_await std::visit([this](auto action) { return carry_out(std::move(action)); },
@@ -232,15 +233,16 @@ base::Task<void> Agent::carry_out(ha::CompareTimelines action) {
 // Jobs
 // -------------------------------------------------------------------------------------------------------
 
-static base::Task<base::Result<void>> bootstrap_job(ports::Postgres& postgres) {
-  const auto made = co_await postgres.bootstrap(reporter(ha::JobKind::bootstrap));
+static base::Task<base::Result<void>> bootstrap_job(ports::Postgres& postgres, ports::ReportProgress report) {
+  const auto made = co_await postgres.bootstrap(std::move(report));
   if (!made) co_return std::unexpected(made.error());
   telemetry::info("bootstrapped a cluster with system identifier {}", *made);
   co_return base::Result<void>();
 }
 
 base::Task<void> Agent::carry_out(ha::Bootstrap) {
-  start_job({.kind = ha::JobKind::bootstrap}, bootstrap_job(world_.postgres));
+  start_job({.kind = ha::JobKind::bootstrap},
+            bootstrap_job(world_.postgres, reporter(ha::JobKind::bootstrap)));
   co_return;
 }
 
@@ -250,7 +252,7 @@ base::Task<void> Agent::carry_out(ha::Clone action) {
                      .from_replica = action.from_replica,
                      .epoch = leader_epoch()};
   if (situation_.cluster && situation_.cluster->leader) job.leader = situation_.cluster->leader->name;
-  ports::Postgres::CloneOptions options{.discard = action.discard};
+  ports::Postgres::CloneOptions options{.discard = action.discard, .basebackup_only = action.basebackup_only};
   auto work = world_.postgres.clone(std::move(action.source), reporter(ha::JobKind::clone), options);
   start_job(std::move(job), std::move(work));
   co_return;

@@ -87,6 +87,8 @@ class Agent {
   // A leader without etcd asks for confirmation. Absent: failsafe mode is off here.
   base::Task<std::optional<ports::FailsafeReply>> answer_failsafe(ha::FailsafeRequest request);
   bool failsafe_active() const;
+  // Of the job that runs, if it says how far it is.
+  const std::optional<ports::Progress>& progress() const { return progress_; }
 
  private:
   // agent.cpp: the loop
@@ -176,6 +178,8 @@ class Agent {
   void note_slot(std::string_view doing, const std::string& name, const base::Result<void>& outcome);
   base::Task<void> sync_logical_slots(ha::SyncSlots action);
 
+  ports::ReportProgress reporter(ha::JobKind kind);  // act.cpp
+
   // jobs.cpp
   void start_job(ha::RunningJob job, base::Task<base::Result<void>> work);
   void cancel_job();
@@ -227,6 +231,7 @@ class Agent {
   std::optional<Publication> wanted_, published_;
 
   std::optional<base::Result<void>> finished_job_;
+  std::optional<ports::Progress> progress_;
   base::TaskGroup tasks_;
   base::TaskGroup::Token job_;
   std::optional<std::string> proving_;  // the names

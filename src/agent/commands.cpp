@@ -27,8 +27,8 @@ std::optional<std::string> Commands::ask_reinitialize(ha::Reinitialize request) 
     return "Cluster has no leader, can not reinitialize";
   if (ha::is_leader(situation_)) return "I am the leader, can not reinitialize";
   if (!request.force) {
-    if (local.job) return fmt::format("{} already in progress", to_string(local.job->kind));
     if (local.requests.reinitialize) return "reinitialize already in progress";
+    if (local.job) return fmt::format("{} already in progress", to_string(local.job->kind));
   }
   local.requests.reinitialize = request;
   return std::nullopt;
@@ -66,6 +66,11 @@ bool Commands::give_up_reinitialize() {
   if (!slot) return false;
   slot->given_up = true;
   return true;
+}
+
+bool Commands::reinitializes() const {
+  const auto& request = situation_.local.requests.reinitialize;
+  return request && !request->given_up;
 }
 
 const boost::json::object& Commands::scheduled_restart() const {

@@ -25,6 +25,9 @@ class Commands {
   bool drop_reinitialize();
   bool give_up_reinitialize();
 
+  // From when it was asked for until the copy is complete, or it is given up.
+  bool reinitializes() const;
+
   enum class Restart {
     asked,
     under_way,

@@ -60,8 +60,12 @@ base::Result<ha::PeerStatus> parse_peer_status(std::string_view body) {
 
 HttpPeers::HttpPeers(net::HttpClient& client, const std::string& username, const std::string& password)
     : client_(client) {
-  if (!username.empty() || !password.empty())
-    authorization_ = "Basic " + base::to_base64(username + ":" + password);
+  set_login(username, password);
+}
+
+void HttpPeers::set_login(const std::string& username, const std::string& password) {
+  const bool none = username.empty() && password.empty();
+  authorization_ = none ? "" : "Basic " + base::to_base64(username + ":" + password);
 }
 
 base::Task<base::Result<ha::PeerStatus>> HttpPeers::status(std::string api_url, base::Instant deadline) {

@@ -14,6 +14,8 @@ class HttpPeers final : public ports::Peers {
   // `client` must outlive this and show what the members ask of clients.
   // `username` and `password` are what the members ask of those who change something; empty: nothing.
   HttpPeers(net::HttpClient& client, const std::string& username, const std::string& password);
+  // From the next question on.
+  void set_login(const std::string& username, const std::string& password);
 
   base::Task<base::Result<ha::PeerStatus>> status(std::string api_url, base::Instant deadline) override;
   base::Task<bool> answers(std::string api_url, base::Instant deadline) override;

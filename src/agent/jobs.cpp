@@ -31,6 +31,7 @@ void Agent::cancel_job() {
     ha::fold_job_cancelled(situation_.local.memory, *job);
   }
   finished_job_.reset();
+  progress_.reset();
   situation_.local.job.reset();
 }
 

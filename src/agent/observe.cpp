@@ -160,6 +160,7 @@ void Agent::fold_finished_job() {
   const auto job = *std::exchange(local.job, std::nullopt);
   const auto result = *std::exchange(finished_job_, std::nullopt);
   const auto now = world_.clock.now();
+  progress_.reset();
   remembered_.reset();  // a clone or a rewind may have removed the file
   commands_.job_ended(job, result.has_value());
   if (result) {

@@ -32,7 +32,16 @@ MemberState state_during(ha::JobKind job) {
   return MemberState::unknown;
 }
 
+// Whoever waits for the end of a reinitialize waits for the end of this state, so it also covers the stop
+// before the copy and the pauses between attempts.
+bool is_being_replaced(const ha::LocalState& local) {
+  const auto& request = local.requests.reinitialize;
+  if (!request || request->given_up) return false;
+  return local.job ? local.job->kind == ha::JobKind::stop : local.instance.process == ha::Process::stopped;
+}
+
 MemberState state_of(const ha::LocalState& local) {
+  if (is_being_replaced(local)) return MemberState::creating_replica;
   if (local.job) return state_during(local.job->kind);
   switch (local.instance.process) {
     case ha::Process::starting:

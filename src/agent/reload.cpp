@@ -15,6 +15,14 @@ std::string shown(const std::vector<patroni::HostPort>& addresses) {
   return shown(text);
 }
 
+void keep_watchdog(const patroni::WatchdogConfig& present, patroni::WatchdogConfig& read) {
+  if (read == present) return;
+  telemetry::warning(
+      "the watchdog section is not what it was, which takes effect when the agent is restarted: "
+      "a device that counts down cannot be exchanged for another");
+  read = present;
+}
+
 // What an agent is known by, or holds open, for as long as it runs.
 void keep_what_is_fixed(const patroni::NodeConfig& present, patroni::NodeConfig& read) {
   const auto keep = [](std::string_view key, const auto& old_value, auto& new_value) {
@@ -28,6 +36,7 @@ void keep_what_is_fixed(const patroni::NodeConfig& present, patroni::NodeConfig&
   keep("namespace", present.dcs_namespace, read.dcs_namespace);
   keep("restapi.listen", present.restapi.listen, read.restapi.listen);
   keep("etcd3.hosts", present.etcd.hosts, read.etcd.hosts);
+  keep_watchdog(present.watchdog, read.watchdog);
   keep("postgresql.data_dir", present.postgresql.data_dir, read.postgresql.data_dir);
   keep("postgresql.config_dir", present.postgresql.config_dir, read.postgresql.config_dir);
   keep("postgresql.bin_dir", present.postgresql.bin_dir, read.postgresql.bin_dir);
@@ -51,6 +60,7 @@ void Agent::adopt_config(patroni::NodeConfig config) {
   config_ = std::move(config);
   auto& local = situation_.local;
   local.conn_url = conn_url_of(config_);
+  local.api_url = api_url_of(config_);
   local.tags = config_.tags;
   world_.postgres.reload_config(config_);
   // No settings are without parameters, so what follows is written and reloaded even if it is what it was:

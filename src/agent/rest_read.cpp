@@ -137,6 +137,10 @@ patroni::NodeStatus RestApi::node_status(const ha::Instance& instance) const {
     node.dcs_last_seen = std::chrono::duration_cast<std::chrono::seconds>(seen->time_since_epoch()).count();
   node.since_last_look = agent_.world().clock.now() - s.now;
   node.ttl = s.settings.ttl;
+  if (agent_.commands().reinitializes()) {
+    const auto progress = agent_.progress().value_or(ports::Progress{.doing = "waiting"});
+    node.reinitialize = {progress.doing, progress.share};
+  }
   if (contents.view.leader) node.epoch = contents.view.leader->epoch;
   node.confirms_nothing_since = ha::confirms_nothing_since(s, instance);
   return node;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <map>
 #include <random>
+#include <utility>
 
 #include "ctl/cluster_access.hpp"
 #include "ctl/dialogue.hpp"
@@ -225,19 +226,41 @@ base::Task<Exit> start_reinit(Session& session, const ha::Member& member) {
   }
 }
 
-// "creating replica", or nothing when the member does not tell.
-base::Task<std::optional<std::string>> state_of(Session& session, const ha::Member& member) {
+// How far a member is. It tells of its reinitialize what Holdfast tells; Patroni has only a state.
+struct Reinit {
+  bool under_way = false;
+  std::string progress;  // "copying the data of a, 40 %"; empty: not told
+};
+
+Reinit read_reinit(const json::object& status) {
+  const auto* state = status.if_contains("state");
+  Reinit reinit{.under_way = state && patroni::scalar_text(*state) == "creating replica", .progress = {}};
+  const auto* ours = status.if_contains("holdfast");
+  const auto* told = ours && ours->is_object() ? ours->get_object().if_contains("reinitialize") : nullptr;
+  if (!told || !told->is_object()) return reinit;
+  reinit.under_way = true;
+  const auto& details = told->get_object();
+  if (const auto* doing = details.if_contains("doing"))
+    reinit.progress = patroni::scalar_text(*doing).value_or("");
+  if (const auto* percent = details.if_contains("percent"))
+    reinit.progress += fmt::format(", {} %", patroni::scalar_text(*percent).value_or("?"));
+  return reinit;
+}
+
+// Absent: the member does not tell.
+base::Task<std::optional<Reinit>> reinit_of(Session& session, const ha::Member& member) {
   const auto answer = co_await ask_member(session, member.api_url, "GET", "/patroni", "", kPatience);
   if (!answer) co_return std::nullopt;
   const auto status = patroni::parse_json_object(answer->body);
-  const auto* state = status ? status->if_contains("state") : nullptr;
-  co_return state ? patroni::scalar_text(*state) : std::nullopt;
+  if (!status || !status->contains("state")) co_return std::nullopt;
+  co_return read_reinit(*status);
 }
 
 base::Task<Exit> await_reinit(Session& session, std::vector<ha::Member> waiting) {
   auto& clock = session.runtime.clock();
   std::string shown;
   std::map<std::string, base::Instant> heard;
+  std::map<std::string, std::string> told;
   for (const auto& member : waiting) heard[member.name] = clock.now();
   while (!waiting.empty()) {
     if (const auto names = names_of(waiting); names != shown)
@@ -245,12 +268,14 @@ base::Task<Exit> await_reinit(Session& session, std::vector<ha::Member> waiting)
     co_await clock.sleep_until(clock.now() + kLookAgain);
     for (std::size_t i = 0; i < waiting.size();) {
       const auto member = waiting[i];
-      const auto state = co_await state_of(session, member);
-      if (state) heard[member.name] = clock.now();
-      if (!state && clock.now() - heard[member.name] > kSilence)
+      const auto reinit = co_await reinit_of(session, member);
+      if (reinit) heard[member.name] = clock.now();
+      if (!reinit && clock.now() - heard[member.name] > kSilence)
         co_return report(
             session, {Exit::failed, fmt::format("member {} does not answer any more", member.name), false});
-      if (!state || *state == "creating replica") {
+      if (!reinit || reinit->under_way) {
+        if (reinit && reinit->progress != std::exchange(told[member.name], reinit->progress))
+          session.terminal.err(fmt::format("{}: {}\n", member.name, reinit->progress));
         ++i;
         continue;
       }

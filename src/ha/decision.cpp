@@ -58,7 +58,8 @@ struct Describe {
   }
   std::string operator()(const Bootstrap&) const { return "bootstrap"; }
   std::string operator()(const Clone& clone) const {
-    return fmt::format("clone {}{}", clone.source.name.empty() ? "nobody" : clone.source.name,
+    return fmt::format("clone {}{}{}", clone.source.name.empty() ? "nobody" : clone.source.name,
+                       clone.basebackup_only ? " with basebackup" : "",
                        clone.discard ? ", discarding the old data" : "");
   }
   std::string operator()(const StartPostgres& start) const {

@@ -83,9 +83,10 @@ struct CompareTimelines {
 // Jobs.
 struct Bootstrap {};
 struct Clone {
-  Upstream source;            // without a name: nobody; only what works without is tried
-  bool from_replica = false;  // and not from the leader
-  bool discard = false;       // the old data is thrown away first, instead of kept beside
+  Upstream source;               // without a name: nobody; only what works without is tried
+  bool from_replica = false;     // and not from the leader
+  bool basebackup_only = false;  // whatever else is configured
+  bool discard = false;          // the old data is thrown away first, instead of kept beside
 };
 struct StartPostgres {
   bool standby = false;

@@ -51,6 +51,14 @@ std::optional<Upstream> wanted_upstream(const Situation& situation);
 // The cluster that a standby cluster copies; absent: it is none, or has only an archive.
 std::optional<Upstream> remote_upstream(const Settings& settings);
 
+// How to make this node a replica: from one that offers itself (clonefrom), else from the leader. Absent
+// while there is no leader that runs.
+std::optional<Clone> clone_from(const Situation& situation);
+// From the leader and nobody else, with pg_basebackup and nothing else: what is there now, not a backup.
+std::optional<Clone> clone_of_leader(const Situation& situation);
+// After a clone that failed, as long as `next` is not to be tried.
+Verdict pause_between_clones(const Situation& situation, const std::optional<Clone>& next);
+
 // When this node looks again without being woken.
 base::Instant next_look(const Situation& situation);
 

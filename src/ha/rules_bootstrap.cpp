@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <numeric>
 
 #include "ha/rules.hpp"
 #include "ha/watchdog.hpp"
@@ -64,6 +63,8 @@ Verdict clone_remote(const Situation& s) {
   if (const auto until = backing_off(s, JobKind::clone))
     return Proposal{Wait{std::min(*until, next_look(s))}, "the clone failed; trying again soon"};
   const auto remote = remote_upstream(s.settings);
+  if (!remote && s.settings.can_restore_without_leader)
+    return Proposal{Clone{}, "a standby cluster of an archive, and a method that works without a host"};
   if (!remote) return Proposal{Wait{next_look(s)}, "the standby cluster names no host to copy from"};
   return Proposal{Clone{*remote}, fmt::format("a standby cluster of {}", remote->conn_url)};
 }
@@ -89,43 +90,9 @@ Verdict run(const Situation& s) {
   return Proposal{Bootstrap{}, "we hold the initialize key"};
 }
 
-// Replicas that offer themselves as a source spare the leader. One that has just failed is left out.
-std::vector<const Member*> willing_sources(const Situation& s) {
-  std::vector<const Member*> willing;
-  const auto& failure = s.local.memory.failure;
-  for (const auto& member : s.cluster->members) {
-    if (!member.tags.clonefrom || member.state != MemberState::running || member.conn_url.empty()) continue;
-    if (member.name == s.local.name || s.cluster->led_by(member.name)) continue;
-    if (failure && failure->kind == JobKind::clone && failure->source == member.name) continue;
-    willing.push_back(&member);
-  }
-  return willing;
-}
-
-std::optional<Clone> clone_from(const Situation& s) {
-  const auto leader = leader_upstream(s);
-  if (!leader || s.cluster->member(leader->name)->state != MemberState::running) return std::nullopt;
-  const auto willing = willing_sources(s);
-  if (willing.empty()) return Clone{.source = *leader};
-  // Nodes of different names spread over them.
-  const auto& name = s.local.name;
-  const auto& chosen =
-      *willing[static_cast<std::size_t>(std::accumulate(name.begin(), name.end(), 0u)) % willing.size()];
-  return Clone{.source = {chosen.name, chosen.conn_url}, .from_replica = true};
-}
-
 Verdict clone_back_off(const Situation& s) {
   if (!s.cluster || !replaceable(s.local.instance) || !initialized(s)) return std::nullopt;
-  const auto until = backing_off(s, JobKind::clone);
-  if (!until) return std::nullopt;
-  const auto& failure = *s.local.memory.failure;
-  const auto next = clone_from(s);
-  const bool same_source = failure.source == (next ? next->source.name : "");
-  // The leader stands in for a replica at once, but then they do not take turns without a pause.
-  if (!same_source && (failure.in_a_row < 2 || !s.cluster->member(failure.source))) return std::nullopt;
-  return Proposal{
-      Wait{std::min(*until, next_look(s))},
-      fmt::format("the clone failed ({}); trying again soon", s.local.memory.failure->error.message)};
+  return pause_between_clones(s, clone_from(s));
 }
 
 Verdict clone(const Situation& s) {

@@ -71,32 +71,29 @@ Verdict cancel_for_reinitialize(const Situation& s) {
                   fmt::format("{} is given up for a reinitialize", to_string(s.local.job->kind))};
 }
 
-// Whom to copy; absent while nobody can be copied.
-std::optional<Upstream> reinitialize_source(const Situation& s) {
-  if (!s.local.requests.reinitialize || s.local.job || is_primary_by_right(s)) return std::nullopt;
-  auto leader = leader_upstream(s);
-  if (!leader || s.cluster->member(leader->name)->state != MemberState::running) return std::nullopt;
-  return leader;
+// What to copy; absent while nobody can be copied.
+std::optional<Clone> wanted_copy(const Situation& s) {
+  const auto& request = s.local.requests.reinitialize;
+  if (!request || s.local.job || is_primary_by_right(s)) return std::nullopt;
+  return request->from_leader ? clone_of_leader(s) : clone_from(s);
 }
 
 Verdict stop_for_reinitialize(const Situation& s) {
-  if (!reinitialize_source(s) || s.local.instance.process == Process::stopped) return std::nullopt;
+  if (!wanted_copy(s) || s.local.instance.process == Process::stopped) return std::nullopt;
   return Proposal{StopPostgres{.immediate = true}, "the data here is to be replaced"};
 }
 
 Verdict reinitialize_back_off(const Situation& s) {
-  const auto source = reinitialize_source(s);
-  const auto until = backing_off(s, JobKind::clone);
-  if (!source || !until || s.local.memory.failure->source != source->name) return std::nullopt;
-  return Proposal{
-      Wait{std::min(*until, next_look(s))},
-      fmt::format("the clone failed ({}); trying again soon", s.local.memory.failure->error.message)};
+  const auto copy = wanted_copy(s);
+  return copy ? pause_between_clones(s, copy) : std::nullopt;
 }
 
 Verdict reinitialize(const Situation& s) {
-  const auto source = reinitialize_source(s);
-  if (!source) return std::nullopt;
-  return Proposal{Clone{*source}, fmt::format("asked for; from {}", source->name)};
+  auto copy = wanted_copy(s);
+  if (!copy) return std::nullopt;
+  auto reason =
+      fmt::format("asked for; from {} {}", copy->from_replica ? "replica" : "leader", copy->source.name);
+  return Proposal{std::move(*copy), std::move(reason)};
 }
 
 constexpr Rule kRules[] = {
@@ -111,7 +108,8 @@ constexpr Rule kRules[] = {
      cancel_for_reinitialize},
     {"control.stop_for_reinitialize", "Before a reinitialize, stop PostgreSQL.", stop_for_reinitialize},
     {"control.reinitialize_back_off", "Pause after a failed reinitialize.", reinitialize_back_off},
-    {"control.reinitialize", "Copy the leader beside the data, then swap.", reinitialize},
+    {"control.reinitialize", "Copy a replica that offers itself, or the leader, beside the data, then swap.",
+     reinitialize},
 };
 
 }  // namespace

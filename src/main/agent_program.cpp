@@ -196,6 +196,7 @@ base::Result<agent::ExitReason> run_node(const std::string& path, const patroni:
     if (!to_now) return std::unexpected(to_now.error());
     rest.set_tls(*from_now);
     http.set_tls(*to_now);
+    peers.set_login(read->ctl.username, read->ctl.password);
     return read;
   });
   runtime.on_signal(SIGHUP, [&agent] { agent.request_reload(); });

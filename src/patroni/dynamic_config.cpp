@@ -164,9 +164,7 @@ void read_standby_cluster(const json::object& dynamic, ha::Settings& settings,
     else
       remote.port = static_cast<int>(number);
   }
-  if (const auto* methods = object.if_contains("create_replica_methods"); methods && methods->is_array())
-    for (const auto& method : methods->get_array())
-      if (auto name = scalar_text(method)) remote.create_replica_methods.push_back(std::move(*name));
+  remote.create_replica_methods = read_method_names(object, "standby_cluster", problems);
   settings.standby_cluster = std::move(remote);
   settings.synchronous_mode = ha::SynchronousMode::off;  // a standby's commits are another cluster's
 }
@@ -390,6 +388,9 @@ EffectiveConfig effective_config(const json::object& dynamic, const PostgresConf
   result.postgresql.parameters = std::move(merge).finish();
   result.settings.synchronous_commit = confirmed_when(result.postgresql.parameters);
   result.postgresql.commands = read_postgres_commands(result.section, problems);
+  if (const auto& remote = result.settings.standby_cluster)
+    result.postgresql.commands.replica_methods =
+        read_replica_methods(result.section, remote->create_replica_methods, problems);
   const auto& read_commands = result.postgresql.commands;
   result.settings.remove_data_directory_on_rewind_failure =
       read_commands.remove_data_directory_on_rewind_failure;

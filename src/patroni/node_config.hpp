@@ -119,6 +119,8 @@ struct WatchdogConfig {
   std::string driver = "default";  // or "testing": the device is a named pipe
   std::string device = "/dev/watchdog";
   base::Duration safety_margin = std::chrono::seconds(5);  // below zero: the timeout is half of the ttl
+
+  bool operator==(const WatchdogConfig&) const = default;
 };
 
 struct LogConfig {

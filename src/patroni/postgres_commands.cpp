@@ -87,36 +87,6 @@ ReplicaMethod read_replica_method(const json::object& postgresql, const std::str
   return method;
 }
 
-std::vector<std::string> method_names(const json::object& postgresql, std::vector<std::string>& problems) {
-  std::vector<std::string> names;
-  const auto* value = postgresql.if_contains("create_replica_methods");
-  if (!value || value->is_null()) value = postgresql.if_contains("create_replica_method");
-  const auto add = [&](std::string_view text) {
-    while (text.starts_with(' ')) text.remove_prefix(1);
-    while (text.ends_with(' ')) text.remove_suffix(1);
-    if (!text.empty()) names.emplace_back(text);
-  };
-  if (value && value->is_array()) {
-    for (const auto& item : value->get_array())
-      if (item.is_string())
-        add(item.get_string());
-      else
-        problems.push_back(
-            fmt::format("postgresql.create_replica_methods: {} among the names is ignored", json_kind(item)));
-  } else if (value && value->is_string()) {
-    for (std::string_view left = value->get_string(); !left.empty();) {
-      const auto comma = std::min(left.find(','), left.size());
-      add(left.substr(0, comma));
-      left.remove_prefix(std::min(comma + 1, left.size()));
-    }
-  } else if (value && !value->is_null()) {
-    problems.push_back(fmt::format(
-        "postgresql.create_replica_methods is {}: a list of names is expected; ignored", json_kind(*value)));
-  }
-  if (names.empty()) names.emplace_back(kBaseBackup);
-  return names;
-}
-
 std::map<std::string, std::string> read_callbacks(const json::object& postgresql,
                                                   std::vector<std::string>& problems) {
   std::map<std::string, std::string> callbacks;
@@ -143,6 +113,37 @@ std::map<std::string, std::string> read_callbacks(const json::object& postgresql
 
 }  // namespace
 
+std::vector<std::string> read_method_names(const json::object& section, std::string_view path,
+                                           std::vector<std::string>& problems) {
+  std::vector<std::string> names;
+  const auto* value = section.if_contains("create_replica_methods");
+  if (!value || value->is_null()) value = section.if_contains("create_replica_method");
+  const auto add = [&](std::string_view text) {
+    while (text.starts_with(' ')) text.remove_prefix(1);
+    while (text.ends_with(' ')) text.remove_suffix(1);
+    if (!text.empty()) names.emplace_back(text);
+  };
+  if (value && value->is_array()) {
+    for (const auto& item : value->get_array())
+      if (item.is_string())
+        add(item.get_string());
+      else
+        problems.push_back(
+            fmt::format("{}.create_replica_methods: {} among the names is ignored", path, json_kind(item)));
+  } else if (value && value->is_string()) {
+    for (std::string_view left = value->get_string(); !left.empty();) {
+      const auto comma = std::min(left.find(','), left.size());
+      add(left.substr(0, comma));
+      left.remove_prefix(std::min(comma + 1, left.size()));
+    }
+  } else if (value && !value->is_null()) {
+    problems.push_back(fmt::format("{}.create_replica_methods is {}: a list of names is expected; ignored",
+                                   path, json_kind(*value)));
+  }
+  if (names.empty()) names.emplace_back(kBaseBackup);
+  return names;
+}
+
 bool PostgresCommands::can_restore_without_leader() const {
   return std::ranges::any_of(replica_methods, &ReplicaMethod::no_leader);
 }
@@ -160,7 +161,8 @@ PostgresCommands read_postgres_commands(const json::object& postgresql, std::vec
   commands.callbacks = read_callbacks(postgresql, problems);
   commands.pre_promote = text_at(postgresql, "pre_promote", "postgresql", problems);
   commands.before_stop = text_at(postgresql, "before_stop", "postgresql", problems);
-  commands.replica_methods = read_replica_methods(postgresql, method_names(postgresql, problems), problems);
+  commands.replica_methods =
+      read_replica_methods(postgresql, read_method_names(postgresql, "postgresql", problems), problems);
   commands.remove_data_directory_on_rewind_failure =
       holds(postgresql, "remove_data_directory_on_rewind_failure");
   commands.remove_data_directory_on_diverged_timelines =

@@ -45,6 +45,10 @@ struct PostgresCommands {
 PostgresCommands read_postgres_commands(const boost::json::object& postgresql,
                                         std::vector<std::string>& problems);
 
+// `create_replica_methods` of a section, `path` being its name; basebackup if it names none.
+std::vector<std::string> read_method_names(const boost::json::object& section, std::string_view path,
+                                           std::vector<std::string>& problems);
+
 // The methods of these names; one without a section is a command of that name.
 std::vector<ReplicaMethod> read_replica_methods(const boost::json::object& postgresql,
                                                 const std::vector<std::string>& names,

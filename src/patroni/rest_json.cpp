@@ -78,6 +78,11 @@ void add_node(const NodeStatus& node, json::object& out) {
   if (node.watchdog_failed) out["watchdog_failed"] = true;
   if (node.holdfast.empty()) return;
   json::object ours{{"version", node.holdfast}, {"epoch", node.epoch}};
+  if (const auto& copy = node.reinitialize) {
+    json::object shown{{"doing", copy->doing}};
+    if (copy->share >= 0) shown["percent"] = static_cast<int>(copy->share * 100);
+    ours["reinitialize"] = std::move(shown);
+  }
   if (node.confirms_nothing_since) ours["confirms_nothing_since"] = *node.confirms_nothing_since;
   out["holdfast"] = std::move(ours);
 }

@@ -74,8 +74,14 @@ struct NodeStatus {
   base::Duration since_last_look{};  // how long ago the agent's loop ran last
   base::Duration ttl = std::chrono::seconds(30);
 
-  std::string holdfast;                                // our own version; empty: nothing of ours is shown
-  ha::Epoch epoch = 0;                                 // of the leader the node knows; 0: none
+  std::string holdfast;  // our own version; empty: nothing of ours is shown
+  ha::Epoch epoch = 0;   // of the leader the node knows; 0: none
+  // What a reinitialize does now, and how much of the copy is there; a share below 0 is unknown.
+  struct Reinitialize {
+    std::string doing;
+    double share = -1;
+  };
+  std::optional<Reinitialize> reinitialize;
   std::optional<ha::Revision> confirms_nothing_since;  // its promise to candidates, see ha::PeerStatus
 };
 

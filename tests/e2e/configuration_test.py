@@ -76,6 +76,19 @@ def test_what_needs_a_restart_is_said_with_its_reason(cluster, leader):
     eventually("16384kB is 16MB", lambda: "pending_restart" not in status(leader))
 
 
+def test_a_reload_moves_the_address_of_the_api_but_not_the_watchdog(cluster, leader):
+    log = leader._place.log_file(leader.name)
+    before = log.stat().st_size
+    moved = f"localhost:{leader.ports.rest}"
+
+    def change(node):
+        node["restapi"]["connect_address"] = moved
+        node["watchdog"] = {"mode": "off", "safety_margin": 7}
+    reload(leader, change)
+    eventually("the address", lambda: any(moved in member["api_url"] for member in cluster.members()))
+    assert "the watchdog section is not what it was" in log.read_text(errors="replace")[before:]
+
+
 def test_a_shared_setting_in_the_file_has_no_effect(leader):
     reload(leader, lambda node: node["postgresql"]["parameters"].update(max_connections=77, work_mem="6MB"))
     eventually("the reload", lambda: leader.query("show work_mem") == [("6MB",)])

@@ -8,6 +8,7 @@ import time
 import pytest
 from conftest import STACK
 
+from holdfast_dev import config
 from holdfast_dev.console import wait_for
 from holdfast_dev.ports import HOST
 
@@ -155,6 +156,37 @@ def test_reinitialize(cluster, nodes):
     assert ask(replica, "POST", "/reinitialize") == (200, "text/html", "reinitialize started")
     wait_for("the data is new", lambda: not mark.exists(), SOON)
     cluster.wait_for_redundancy(SOON)
+
+
+@pytest.mark.skipif(STACK == "patroni", reason="Patroni 3 knows no from_leader")
+def test_reinitialize_from_the_leader_uses_no_backup(cluster, nodes):
+    _, replica = nodes
+    ran = replica.directory / "backup_asked"
+    script = replica.directory / "restore"
+    script.write_text(f"#!/bin/sh\ntouch {ran}\nexit 1\n")
+    script.chmod(0o755)
+    replica.directory.chmod(0o777)  # the script runs as PostgreSQL's user
+    described = replica.config()
+    described["postgresql"] |= {"create_replica_methods": ["restore", "basebackup"], "restore": {"command": str(script)}}
+
+    def reinitialize(**asked):
+        mark = replica.data / "not_from_the_leader"
+        mark.touch()
+        assert ask(replica, "POST", "/reinitialize", asked) == (200, "text/html", "reinitialize started")
+        wait_for("the data is new", lambda: not mark.exists(), SOON)
+        cluster.wait_for_redundancy(SOON)
+
+    replica._place.account.write_private(replica.config_file, config.as_yaml(described))
+    try:
+        assert ask(replica, "POST", "/reload")[0] == 202
+        time.sleep(0.5)
+        reinitialize(from_leader=True)
+        assert not ran.exists()
+        reinitialize()
+        assert ran.exists()
+    finally:
+        replica.write_config()
+        ask(replica, "POST", "/reload")
 
 
 def test_scheduled_switchover(cluster, nodes):

@@ -29,7 +29,10 @@ ha::RestartConditions conditions(Words& words) {
 void Stage::ask(Words& words) {
   auto& requests = s_.local.requests;
   if (words.take("reinitialize")) {
-    requests.reinitialize = ha::Reinitialize{.force = words.take("with force")};
+    ha::Reinitialize request;
+    request.from_leader = words.take("from leader");
+    request.force = words.take("with force");
+    requests.reinitialize = request;
     return;
   }
   if (words.take("giving up")) {

@@ -170,6 +170,7 @@ class Member {
     EXPECT_TRUE(server_.start());
   }
   std::uint16_t port() const { return server_.port(); }
+  void says(std::string text) { text_ = std::move(text); }
 
   std::vector<net::HttpRequest> requests;
 

@@ -143,6 +143,25 @@ TEST_F(Commands, ReinitAsksAgainWhenOneIsInProgress) {
                                          R"(POST /reinitialize {"force": true, "from_leader": false})"));
 }
 
+TEST_F(Commands, ReinitWaitsForWhatTheMemberTells) {
+  // PostgreSQL still runs there when the request has just been accepted.
+  int looks = 0;
+  std::function<void()> effect;
+  Member member(runtime, 200, "", [&] { effect(); });
+  effect = [&] {
+    const bool copying = ++looks < 3;  // the request itself is the first
+    member.says(
+        copying ? R"({"state": "running", "holdfast": {"reinitialize": {"doing": "copying", "percent": 40}}})"
+                : R"({"state": "running"})");
+  };
+  make_cluster(member.port());
+  EXPECT_EQ(run({"reinit", "main", "b", "--from-leader", "--wait", "--force"}), 0) << terminal.errors;
+  EXPECT_THAT(asked(member), ElementsAre(R"(POST /reinitialize {"force": true, "from_leader": true})",
+                                         "GET /patroni ", "GET /patroni "));
+  EXPECT_THAT(terminal.errors, HasSubstr("b: copying, 40 %\n"));
+  EXPECT_THAT(terminal.written, EndsWith("Reinitialize is completed on: b\n"));
+}
+
 TEST_F(Commands, FlushTakesBackWhatIsScheduled) {
   Member member(runtime, 200, "scheduled switchover deleted");
   make_cluster(member.port());

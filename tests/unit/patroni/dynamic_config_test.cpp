@@ -162,12 +162,30 @@ TEST(DynamicConfig, AStandbyClusterNamesItsSource) {
   EXPECT_THAT(config.problems, IsEmpty());
 
   EXPECT_EQ(effective(R"({"standby_cluster":{"restore_command":"cp %f %p"}})").settings.standby_cluster,
-            ha::StandbyCluster{});
+            ha::StandbyCluster{.create_replica_methods = {"basebackup"}});
   for (const auto* none :
        {R"({"standby_cluster":{}})", R"({"standby_cluster":null})", R"({"standby_cluster":3})",
         R"({"standby_cluster":{"primary_slot_name":"x","host":null}})"})
     EXPECT_FALSE(effective(none).settings.standby_cluster) << none;
   EXPECT_EQ(effective(R"({"standby_cluster":{"host":"h","port":"x"}})").problems.size(), 1U);
+}
+
+TEST(DynamicConfig, AStandbyClusterMakesReplicasItsOwnWay) {
+  constexpr auto kMethods = [](const std::string& standby_cluster) {
+    const auto config = effective(R"({"postgresql":{"create_replica_methods":["wal_g"],
+                                                    "barman":{"command":"restore","no_leader":true}})" +
+                                  standby_cluster + "}");
+    std::vector<std::string> commands;
+    for (const auto& method : config.postgresql.commands.replica_methods)
+      commands.push_back(method.is_basebackup() ? "pg_basebackup" : method.command);
+    EXPECT_EQ(config.settings.can_restore_without_leader, commands.front() == "restore");
+    return commands;
+  };
+  EXPECT_THAT(kMethods(""), ElementsAre("wal_g"));
+  EXPECT_THAT(
+      kMethods(R"(,"standby_cluster":{"host":"west","create_replica_methods":["barman","basebackup"]})"),
+      ElementsAre("restore", "pg_basebackup"));
+  EXPECT_THAT(kMethods(R"(,"standby_cluster":{"host":"west"})"), ElementsAre("pg_basebackup"));
 }
 
 TEST(DynamicConfig, SynchronousCommitSaysByWhichPositionLagIsMeasured) {

@@ -89,6 +89,9 @@ TEST(RestJson, OurOwnStandsAtTheEnd) {
   EXPECT_EQ(status_body(node), R"({"state": "unknown", "role": "uninitialized", "dcs_last_seen": 0, )"
                                R"("patroni": {"version": "4.1.4", "scope": "s", "name": "n"}, )"
                                R"("holdfast": {"version": "0.1.0", "epoch": 7}})");
+  node.reinitialize = {.doing = "copying the data of a", .share = 0.425};
+  EXPECT_THAT(status_body(node),
+              testing::HasSubstr(R"("reinitialize": {"doing": "copying the data of a", "percent": 42})"));
 }
 
 // The state of each recorded cluster, with all of Patroni's answers for it.
