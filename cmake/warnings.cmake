@@ -13,7 +13,3 @@ if(HOLDFAST_SANITIZE)
                                                     -fno-sanitize=null,alignment,object-size)
   target_link_options(holdfast_options INTERFACE -fsanitize=${HOLDFAST_SANITIZE})
 endif()
-
-if(HOLDFAST_FUZZ)
-  target_compile_options(holdfast_options INTERFACE -fsanitize=fuzzer-no-link)  # coverage for libFuzzer
-endif()

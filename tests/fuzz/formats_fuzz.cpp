@@ -1,4 +1,4 @@
-// Run it: cmake --preset dev -DHOLDFAST_FUZZ=ON, build formats_fuzz, then formats_fuzz NEW_CORPUS
+// Run it: cmake --preset dev, build formats_fuzz, then formats_fuzz NEW_CORPUS
 // tests/fuzz/corpus/formats
 //
 // The formats that strangers can write: etcd's entries, YAML, REST requests. The first byte chooses one.

@@ -1,4 +1,4 @@
-// Run it: cmake --preset dev -DHOLDFAST_FUZZ=ON, build wire_fuzz, then wire_fuzz NEW_CORPUS
+// Run it: cmake --preset dev, build wire_fuzz, then wire_fuzz NEW_CORPUS
 // tests/fuzz/corpus/wire
 #include <cstddef>
 #include <cstdint>

@@ -52,12 +52,8 @@ def run_counted(command, report, environment=None):
     return count
 
 
-# The instrumentation of the fuzzers concerns every file; only what they read is compiled again.
-FUZZERS = ["wire_fuzz", "formats_fuzz"]
-
-
-def ctest(label, arguments, parallel, options=(), targets=()):
-    build.build("dev", targets, options)
+def ctest(label, arguments, parallel):
+    build.build("dev")
     report = arguments.reports / f"{label}.xml"
     command = ["ctest", "--test-dir", "build/dev", "-L", f"^{label}$", "--output-on-failure", "--no-tests=error",
                "-j", str(parallel), "--output-junit", str(report)]
@@ -103,7 +99,7 @@ STAGES = {
     "adapters": ("against real etcd and PostgreSQL", lambda a: ctest("adapters", a, min(2, CPUS))),
     "router": ("the router against real PostgreSQL", lambda a: ctest("router", a, min(2, CPUS))),
     "fuzz": ("the parsers that read strangers' bytes, some seconds each",
-             lambda a: ctest("fuzz", a, CPUS, ["-DHOLDFAST_FUZZ=ON"], FUZZERS)),
+             lambda a: ctest("fuzz", a, CPUS)),
     "docs": ("docs/policy.md is what the rules say", checked(sources.check_policy_page)),
     "e2e": ("whole clusters of real processes", e2e),
 }
