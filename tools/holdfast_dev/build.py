@@ -42,9 +42,9 @@ def configure(preset, options=(), directory=None):
         raise Failure(f"cmake --preset {preset} failed:\n{result.stdout}")
 
 
-def build(preset="release", targets=(), options=()):
-    """Brings build/PRESET up to date, configured with `options`, which CMake remembers."""
-    configure(preset, options)
+def build(preset="release", targets=()):
+    """Brings build/PRESET up to date."""
+    configure(preset)
     say(f"==> Building the {preset} preset with {jobs()} jobs")
     compile_command = ["cmake", "--build", "--preset", preset, "-j", str(jobs())]
     if targets:
