@@ -39,9 +39,12 @@ def frozen_etcd(cluster):
         wait_for(f"{member.name} answers again", member.healthy, 30)
 
 
-def is_active(node):
-    answer = node.rest("/primary")
+def says_active(answer):
     return answer is not None and answer.status == 200 and answer.json().get("failsafe_mode_is_active", False)
+
+
+def is_active(node):
+    return says_active(node.rest("/primary"))
 
 
 def primary_goes_on(scene, outage):
@@ -53,7 +56,8 @@ def primary_goes_on(scene, outage):
         wait_for("failsafe mode is active", lambda: is_active(leader), 10)
         while time.monotonic() < began + OUTAGE:
             time.sleep(1)
-            assert is_active(leader), leader.rest("/primary")
+            answer = leader.rest("/primary")
+            assert says_active(answer), answer
             assert scene.other.rest("/primary").status == 503
     wait_for("failsafe mode is over", lambda: leader.is_leader() and not is_active(leader), 30)
     scene.writes_are_back()

@@ -79,13 +79,17 @@ def is_free(port):
             return False
 
 
+share = (0, 1)  # (2, 3): the last of three processes that choose ports at the same time, each among its own
+
+
 def free_ports(count):
     """Ports that are free now, below the range from which the kernel takes the ends of outgoing connections
     (/proc/sys/net/ipv4/ip_local_port_range), so that nobody gets one by accident before we listen on it."""
+    number, of = share
     lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()[0])
     start = 10000 if lowest > 12000 else 1024
     chosen = []
-    candidates = list(range(start, max(lowest, start + 2000)))
+    candidates = list(range(start + number, max(lowest, start + 2000), of))
     random.shuffle(candidates)
     for port in candidates:
         if is_free(port):

@@ -42,7 +42,7 @@ def check_layers():
 
 def check_policy_page():
     """docs/policy.md is generated from the rules and kept in git, so a change of policy is a diff of one page."""
-    binary = build("release", ["holdfast"])
+    binary = build("dev", ["holdfast"])
     result = subprocess.run([str(binary), "policy-doc"], stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if result.returncode != 0:
         raise Failure(f"holdfast policy-doc failed:\n{result.stderr}")
@@ -52,7 +52,7 @@ def check_policy_page():
 
 
 def update_policy_page():
-    binary = build("release", ["holdfast"])
+    binary = build("dev", ["holdfast"])
     page = subprocess.run([str(binary), "policy-doc"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           text=True, check=True).stdout
     (CHECKOUT / "docs" / "policy.md").write_text(page, encoding="utf-8")

@@ -62,12 +62,12 @@ def ctest(label, arguments, parallel):
     return run_counted(command, report, {"HOLDFAST_UPDATE": "1"} if arguments.update else None)
 
 
-def pytest(folder, arguments, environment=None):
+def pytest(folder, arguments, *options):
     report = arguments.reports / f"{Path(folder).name}.xml"
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-v", "-ra", f"--junitxml={report}", folder]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-v", "-ra", f"--junitxml={report}", folder, *options]
     if arguments.filter:
         command += ["-k", arguments.filter]
-    return run_counted(command, report, environment)
+    return run_counted(command, report)
 
 
 def checked(check):
@@ -83,8 +83,10 @@ def checked(check):
 
 
 def e2e(arguments):
-    binary = build.build("release", ["holdfast"])
-    return pytest("tests/e2e", arguments, {"HOLDFAST_BINARY": str(binary)})
+    if "HOLDFAST_BINARY" not in os.environ:
+        build.build("dev")
+    # What waits for a lease to end leaves the processors to others. Scenarios of one file share a cluster.
+    return pytest("tests/e2e", arguments, "-n", str(min(2, CPUS)), "--dist", "loadfile")
 
 
 CPUS = os.cpu_count() or 1
