@@ -18,6 +18,7 @@ sys.path.insert(0, str(CHECKOUT / "tools"))
 from holdfast_dev import config, ports  # noqa: E402
 from holdfast_dev.cluster import Cluster  # noqa: E402
 from holdfast_dev.console import Failure, tail  # noqa: E402
+from holdfast_dev.stack import PATRONI  # noqa: E402
 
 STACK = os.environ.get("HOLDFAST_STACK", "holdfast")
 BINARY = os.environ.get("HOLDFAST_BINARY") or CHECKOUT / "build" / "dev" / "holdfast"
@@ -34,7 +35,7 @@ def new_cluster(place=None, **settings):
     root = Path(tempfile.mkdtemp(prefix="holdfast-e2e-", dir=place))
     root.chmod(0o755)
     spec = config.Spec(ports=ports.ports_from(ports.free_ports(14)), passwords=config.new_passwords(), timing=TIMING,
-                       stack=STACK, parameters=PARAMETERS, **settings)
+                       stack=STACK, **{"parameters": PARAMETERS, **settings})
     return Cluster.create(root, spec, None if STACK == "patroni" else BINARY)
 
 
@@ -91,6 +92,10 @@ class Shared:
 
 shared = Shared()
 with_failsafe_mode = Shared(failsafe_mode=True)
+# Whose archivers wait for a file in their data directory.
+archiving = Shared(parameters={
+    **PARAMETERS, "archive_mode": "on",
+    "archive_command": "timeout 120 sh -c 'until [ -e archive_now ]; do sleep 0.1; done'"})
 
 
 @pytest.fixture
@@ -104,9 +109,14 @@ def failsafe_cluster(request):
 
 
 @pytest.fixture
+def archiving_cluster(request):
+    yield from archiving.lend(request)
+
+
+@pytest.fixture
 def patroni(request):
     """A cluster of Debian's patroni and haproxy, and where our program is installed beside it."""
-    missing = [name for name in ("/usr/bin/patroni", "/usr/sbin/haproxy") if not Path(name).exists()]
+    missing = [name for name in (f"{PATRONI}/patroni", "/usr/sbin/haproxy") if not Path(name).exists()]
     if missing:
         pytest.skip(f"{', '.join(missing)} is not installed")
     spec = config.Spec(ports=ports.ports_from(ports.free_ports(14)), passwords=config.new_passwords(), timing=TIMING,
@@ -139,5 +149,5 @@ def pytest_runtest_makereport(item, call):
 
 
 def pytest_sessionfinish():
-    for source in (shared, with_failsafe_mode):
+    for source in (shared, with_failsafe_mode, archiving):
         source.discard()

@@ -1,5 +1,5 @@
-"""Together with Debian's patroni and haproxy: a cluster with members of both kinds, leadership going every way, and a
-running Patroni cluster taken over node by node and given back, under load."""
+"""Together with Debian's patroni (or the one of HOLDFAST_PATRONI) and haproxy: a cluster with members of both kinds,
+leadership going every way, and a running Patroni cluster taken over node by node and given back, under load."""
 
 import shutil
 import time
@@ -9,10 +9,10 @@ from conftest import STACK, discard, new_cluster
 from failover_test import WHOLE_BACK, under_load
 
 from holdfast_dev.console import wait_for
-from holdfast_dev.stack import Classic, stack_named
+from holdfast_dev.stack import PATRONI, Classic, stack_named
 
 pytestmark = [pytest.mark.skipif(STACK != "holdfast", reason="these tests bring both stacks themselves"),
-              pytest.mark.skipif(not shutil.which("/usr/bin/patroni"), reason="Debian's patroni is not installed")]
+              pytest.mark.skipif(not shutil.which(f"{PATRONI}/patroni"), reason="patroni is not installed")]
 
 
 def holdfast(cluster):

@@ -1,9 +1,15 @@
-"""The two stacks that a cluster can be made of: holdfast, or Debian's patroni and haproxy in the same places."""
+"""The two stacks that a cluster can be made of: holdfast, or Debian's patroni and haproxy in the same places.
 
+HOLDFAST_PATRONI   a directory with another `patroni` and `patronictl`, to test together with that version
+"""
+
+import os
 from dataclasses import dataclass
 
 from . import config
 from .console import Failure
+
+PATRONI = os.environ.get("HOLDFAST_PATRONI") or "/usr/bin"
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,7 @@ class Classic:
     name: str = "patroni"
 
     def agent_argv(self, config_file):
-        return ["/usr/bin/patroni", config_file]
+        return [f"{PATRONI}/patroni", config_file]
 
     def router_argv(self, config_file):
         return ["/usr/sbin/haproxy", "-db", "-f", config_file]
@@ -39,7 +45,7 @@ class Classic:
         return "haproxy.cfg", config.haproxy_config(spec)
 
     def ctl_argv(self, command, config_file, *arguments):
-        return ["/usr/bin/patronictl", "-c", config_file, command, *arguments]
+        return [f"{PATRONI}/patronictl", "-c", config_file, command, *arguments]
 
 
 def stack_named(name, binary=None):
