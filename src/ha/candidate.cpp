@@ -110,7 +110,8 @@ bool could_follow_us(const Situation& s, const PeerStatus& report) {
 
 }  // namespace
 
-std::optional<MemberName> answering_candidate(const Situation& s, const FailoverRequest& request) {
+std::optional<MemberName> answering_candidate(const Situation& s, const FailoverRequest& request,
+                                              std::optional<pg::Lsn> needed) {
   if (!s.cluster || !s.peers) return std::nullopt;
   std::optional<MemberName> candidate;
   int voters = 0;
@@ -119,6 +120,7 @@ std::optional<MemberName> answering_candidate(const Situation& s, const Failover
     if (sync_set_binds(s) && s.cluster->sync->standbys.contains(name)) ++voters;
     const auto* member = s.cluster->member(name);
     if (candidate || !member || (request.candidate && *request.candidate != name)) continue;
+    if (needed && report->position <= *needed) continue;
     if (obstacle(s, *member).empty()) candidate = name;
   }
   if (sync_set_binds(s) && voters <= s.cluster->sync->quorum) return std::nullopt;

@@ -40,9 +40,9 @@ bool electable(const Situation& situation, std::string_view member);
 std::optional<MemberName> lossless_candidate(const Situation& situation);
 
 // The same of what the peers answered in this tick: some member that could be elected now. For a request
-// that names one: that one.
-std::optional<MemberName> answering_candidate(const Situation& situation,
-                                              const FailoverRequest& request = {});
+// that names one: that one. Only who has WAL from beyond `needed`.
+std::optional<MemberName> answering_candidate(const Situation& situation, const FailoverRequest& request = {},
+                                              std::optional<pg::Lsn> needed = {});
 
 // Whom to ask how far they are: the other members, and who led last or is in /failsafe, even if its entry is
 // gone.

@@ -123,6 +123,9 @@ struct Instance {
   std::optional<ControlData> control;
   bool standby_signal = false;  // the next start is a standby's
   Process process = Process::stopped;
+  // A primary that stops, and has written its last record, the shutdown checkpoint that begins here: nothing
+  // is written any more, though the archiver may be at work for long.
+  std::optional<pg::Lsn> wal_complete;
   std::optional<ServerStatus> status;  // absent: not running, or it did not answer in time
   std::string status_problem;        // running, but absent: why, e.g. which password was refused; for people
   std::optional<Upstream> upstream;  // what primary_conninfo is set to now, as set by follow() or start()

@@ -11,6 +11,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr base::Duration kStandbyStopTime = 60s;  // pg_ctl's own default
+constexpr base::Duration kUsualStop = 1s;         // up to here, waiting for it is quicker than asking others
 
 Verdict cancel_stale(const Situation& s) {
   if (!s.local.job || !s.cluster) return std::nullopt;
@@ -66,11 +67,37 @@ Verdict give_up_start(const Situation& s) {
                               base::to_string(s.now - *s.local.memory.down_since), *candidate)};
 }
 
+// PostgreSQL stops so that another can lead, and has nothing left to do but to archive.
+bool only_archives(const Situation& s) {
+  if (!is_leader(s) || !s.local.job || s.local.job->kind != JobKind::stop) return false;
+  const auto& since = s.local.memory.stopping_since;
+  if (!s.local.instance.wal_complete || !since || s.now < *since + kUsualStop) return false;
+  return asks_us_to_step_down(s) || (s.local.stop_requested && !paused(s));
+}
+
+Verdict ask_who_has_everything(const Situation& s) {
+  if (s.peers || !only_archives(s)) return std::nullopt;
+  return Proposal{PollPeers{}, "PostgreSQL has written its last record; who has it?"};
+}
+
+// Nothing is written here any more, so the candidate need not wait for the archiver.
+Verdict hand_over_key(const Situation& s) {
+  if (!only_archives(s)) return std::nullopt;
+  const auto request = asks_us_to_step_down(s) ? *s.cluster->failover : FailoverRequest{};
+  const auto candidate = answering_candidate(s, request, s.local.instance.wal_complete);
+  if (!candidate) return std::nullopt;
+  return Proposal{ReleaseLeaderKey{},
+                  fmt::format("PostgreSQL still archives, but {} has all of its WAL", *candidate)};
+}
+
 // For how long an orderly stop is waited for; absent: as long as it takes. What an asynchronous primary has
 // not sent yet would be lost with it. While /sync binds, that is nothing that was acknowledged, or nobody
-// else can be elected; then the operator says when availability counts more than a clean end.
+// else can be elected; then the operator says when availability counts more than a clean end. When another
+// leads already, the archiver has all the time it needs: what it leaves behind, nobody archives.
 std::optional<base::Duration> stop_time(const Situation& s) {
-  if (!may_accept_writes(s.local)) return kStandbyStopTime;
+  const bool only_archives = s.local.instance.wal_complete.has_value();
+  if (!may_accept_writes(s.local) && !only_archives) return kStandbyStopTime;
+  if (only_archives && !is_leader(s)) return std::nullopt;
   const auto timeout = s.settings.primary_stop_timeout;
   const bool obeyed = sync_set_binds(s) && timeout > base::Duration::zero();
   return obeyed ? std::optional(timeout) : std::nullopt;
@@ -106,6 +133,9 @@ constexpr Rule kRules[] = {
      ask_who_can_take_over},
     {"job.give_up_start", "Then end PostgreSQL, for another member can; the key follows when it has ended.",
      give_up_start},
+    {"job.ask_who_has_everything", "A stopping leader only archives: who has its last record?",
+     ask_who_has_everything},
+    {"job.hand_over_key", "Then let that member take over meanwhile: release the key.", hand_over_key},
     {"job.end_slow_stop",
      "End a PostgreSQL that does not stop in time: a synchronous primary after primary_stop_timeout.",
      end_slow_stop},

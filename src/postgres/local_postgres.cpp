@@ -71,10 +71,16 @@ Task<ha::Instance> LocalPostgres::observe(base::Instant deadline) {
   if (standby) instance.upstream = configured_upstream(site);
   // A running server changes its pg_control all the time, and what could be read there, its status says
   // better.
+  // A postmaster that says itself that it stops lets nobody in any more; so what pg_control says after that
+  // is not what it said before a start.
+  const bool stops = instance.process == ha::Process::stopping &&
+                     site.postmaster.status() == pg::PostmasterFile::Status::stopping;
   if (auto control = co_await site.control_data(deadline, instance.process == ha::Process::running))
     instance.control = std::move(*control);
   else
     instance.data_problem = control.error().message;
+  if (stops && instance.control && instance.control->state == ha::ControlState::shut_down)
+    instance.wal_complete = instance.control->checkpoint;
   co_return instance;
 }
 

@@ -86,6 +86,7 @@ Cluster::Cluster(const Scenario& scenario, std::span<const ha::Rule> rules, Stor
     host.clock.origin = base::Instant(chance_.between(Duration(10s), Duration(24h)));
     host.clock.drift_ppm = chance_.between(-300, 300);
     host.watchdog.present = scenario.watchdog;
+    if (scenario.slow_archiver) host.longest_archiving = 20s;
     host.watchdog.reset = [this, &host] { reset_by_watchdog(host); };
     nodes_[&host];
     start_agent(host);

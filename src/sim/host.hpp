@@ -78,6 +78,7 @@ struct Host {
   Gate agent_gate;
   HostClock clock;
   bool powered = true;
+  Duration longest_archiving{};  // what a primary that stops still has to do, with all WAL written
   HostTrouble trouble;
   WatchdogDevice watchdog;
 

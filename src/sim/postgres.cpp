@@ -61,6 +61,7 @@ ha::Instance Postgres::look() const {
   instance.process = server.stopping() || told_to_stop ? ha::Process::stopping
                      : server.starting()               ? ha::Process::starting
                                                        : ha::Process::running;
+  instance.wal_complete = server.wal_complete();
   if (answers()) instance.status = status_of(server);
   return instance;
 }

@@ -80,6 +80,7 @@ Scenario Scenario::of(std::uint64_t seed) {
   // With the default safety_margin of 5 s; its timeout must not be below loop_wait.
   scenario.watchdog = random.chance(0.3) && scenario.ttl - 5 >= scenario.loop_wait;
   choose_timeouts(scenario);
+  scenario.slow_archiver = random.chance(0.25);
   return scenario;
 }
 
@@ -87,7 +88,8 @@ std::string to_string(const Scenario& scenario) {
   std::string faults;
   for (const auto kind : scenario.faults) faults += fmt::format(" {}", to_string(kind));
   return fmt::format(
-      "{} nodes, {}{}{}{}, ttl {} s, loop_wait {} s, retry_timeout {} s, start {} s, stop {} s{}{}{}; faults "
+      "{} nodes, {}{}{}{}, ttl {} s, loop_wait {} s, retry_timeout {} s, start {} s, stop {} s{}{}{}{}; "
+      "faults "
       "for {}:{}",
       scenario.nodes,
       scenario.synchronous
@@ -96,7 +98,7 @@ std::string to_string(const Scenario& scenario) {
       scenario.strict ? " strictly" : "", scenario.failsafe ? ", failsafe mode" : "",
       scenario.watchdog ? ", watchdogs" : "", scenario.ttl, scenario.loop_wait, scenario.retry_timeout,
       scenario.start_timeout, scenario.stop_timeout, scenario.use_rewind ? "" : ", no pg_rewind",
-      scenario.logical_slot ? ", a logical slot" : "",
+      scenario.logical_slot ? ", a logical slot" : "", scenario.slow_archiver ? ", slow archivers" : "",
       scenario.nofailover < 0 ? ""
                               : fmt::format(", {} nofailover", static_cast<char>('a' + scenario.nofailover)),
       base::to_string(scenario.fault_time), faults);

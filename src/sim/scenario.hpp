@@ -69,6 +69,7 @@ struct Scenario {
   int start_timeout = 300, stop_timeout = 0;  // primary_..., seconds
   bool failsafe = false;
   bool watchdog = false;  // every host has one, and requires it
+  bool slow_archiver = false;
   bool faults_from_start = false;
   std::set<FaultKind> faults;
   Duration calm_between_faults{};  // on average

@@ -134,14 +134,20 @@ void Server::write_shutdown_checkpoint() {
   const auto record = write_own_record(data.wal.last().timeline);
   data.checkpoint = start;
   data.checkpoint_timeline = record.timeline;
+  data.state = ha::ControlState::shut_down;
+  wal_complete_ = start;
   wait_for_standbys();
 }
 
 void Server::wait_for_standbys() {
   const auto& drained = &WalStream::drained;
-  if (std::ranges::all_of(senders_, [&](const auto& sender) { return ((*sender).*drained)(); }))
-    return end(true, false);
-  step_ = after(10ms, &Server::wait_for_standbys);
+  if (!std::ranges::all_of(senders_, [&](const auto& sender) { return ((*sender).*drained)(); })) {
+    step_ = after(10ms, &Server::wait_for_standbys);
+    return;
+  }
+  if (host_.longest_archiving == Duration::zero()) return end(true, false);
+  for (const auto& sender : std::exchange(senders_, {})) sender->close_sender(false);
+  step_ = after(draw(Duration::zero(), host_.longest_archiving), &Server::end_cleanly);
 }
 
 void Server::end(bool orderly, bool power_lost) {

@@ -38,6 +38,7 @@ class Server : public std::enable_shared_from_this<Server> {
   bool ready() const { return phase_ == Phase::ready; }  // accepts connections
   bool starting() const { return phase_ == Phase::starting || phase_ == Phase::recovering; }
   bool stopping() const { return phase_ == Phase::stopping; }
+  std::optional<pg::Lsn> wal_complete() const { return wal_complete_; }
   bool in_recovery() const { return in_recovery_; }
   bool promoting() const { return promoting_; }
   bool accepts_writes() const { return ready() && !in_recovery_; }
@@ -92,6 +93,7 @@ class Server : public std::enable_shared_from_this<Server> {
   void set_control_to_checkpoint();
   void write_shutdown_checkpoint();
   void wait_for_standbys();
+  void end_cleanly() { end(true, false); }
   void finish_promotion();
   void end(bool orderly, bool power_lost);
 
@@ -112,6 +114,7 @@ class Server : public std::enable_shared_from_this<Server> {
   Phase phase_ = Phase::starting;
   bool in_recovery_ = false;
   bool promoting_ = false;
+  std::optional<pg::Lsn> wal_complete_;
   std::uint64_t origin_;
 
   // primary

@@ -294,6 +294,32 @@ TEST_F(PostgresBootstrap, TheFileInWhichAPrimaryEndedGoesToTheArchive) {
   EXPECT_TRUE(system::exists(last));
 }
 
+// The shutdown checkpoint is there, and the archiver at work: nothing is written any more, and all can be
+// seen.
+TEST_F(PostgresBootstrap, APrimaryThatOnlyArchivesIsSeenAsSuch) {
+  PostgresNode a(runtime, directory, "a");
+  archive_into(a, file("archive"));
+  a.config.postgresql.local.parameters["archive_command"] =
+      "while [ ! -e " + file("go") + " ]; do sleep 0.05; done";
+  a.bootstrap();
+  a.client().ask("CREATE TABLE t AS SELECT 1");
+  a.client().ask("SELECT pg_switch_wal()");
+  EXPECT_FALSE(a.observe().wal_complete);
+  base::TaskGroup beside(runtime.executor());
+  std::optional<base::Result<void>> stopped;
+  const auto stop = [&]() -> base::Task<void> {
+    stopped = co_await a.adapter().stop(StopMode::fast, runtime.clock().now() + 60s);
+  };
+  beside.spawn(stop());
+  const auto seen = a.observe_until([](const auto& i) { return i.wal_complete.has_value(); });
+  EXPECT_EQ(seen.process, ha::Process::stopping);
+  EXPECT_EQ(*seen.wal_complete, seen.control->checkpoint);
+  EXPECT_FALSE(stopped);
+  std::ofstream(file("go")).flush();
+  a.observe_until([](const auto& i) { return i.process == ha::Process::stopped; });
+  EXPECT_FALSE(a.observe().wal_complete);
+}
+
 TEST_F(PostgresBootstrap, AFenceThatFailsKeepsTheStandbyAStandby) {
   PostgresNode a(runtime, directory, "a"), b(runtime, directory, "b");
   a.bootstrap();

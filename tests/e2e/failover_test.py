@@ -111,6 +111,20 @@ def test_switchover(cluster):
         assert cluster.wait_for_leader_among([scene.other], 10)
 
 
+def test_a_switchover_does_not_wait_for_the_archiver(archiving_cluster):
+    cluster = archiving_cluster
+    with under_load(cluster) as scene:
+        scene.leader.query("select pg_switch_wal()")
+        scene.happened()
+        answer = cluster.switchover_request(scene.leader, scene.other)
+        assert answer and answer.status == 200, answer
+        scene.writes_are_back()
+        assert cluster.wait_for_leader_among([scene.other], 10)
+        assert scene.leader.postmaster(), "it archives what nobody else would"
+        for node in cluster.nodes:
+            (node.data / "archive_now").touch()
+
+
 def test_every_process_is_restarted_once(cluster):
     with under_load(cluster) as scene:
         scene.happened()

@@ -478,6 +478,7 @@ void Stage::postgres(Words& words) {
   if (primary || words.take("standby")) {
     instance.process = Process::running;
     instance.standby_signal = !primary;
+    instance.wal_complete.reset();
     auto& status = instance.status ? *instance.status : instance.status.emplace();
     status.in_recovery = !primary;
     if (primary) instance.upstream.reset();
@@ -499,6 +500,7 @@ void Stage::postgres(Words& words) {
     return;
   }
   instance.status.reset();
+  instance.wal_complete.reset();
   slots_told_ = false;
   if (words.take("stopped"))
     instance.process = Process::stopped;
@@ -510,6 +512,7 @@ void Stage::postgres(Words& words) {
     instance.process = Process::running;
   else
     throw Misspelt("postgres is primary, standby, stopped, starting, stopping or silent");
+  if (words.take("with all written to")) instance.wal_complete = words.lsn();
   if (words.take("as primary")) instance.standby_signal = false;
   if (words.take("as standby")) instance.standby_signal = true;
   if (words.take("of nobody"))

@@ -1,4 +1,5 @@
 // primary_start_timeout and primary_stop_timeout, with the real agents.
+#include <algorithm>
 #include <gtest/gtest.h>
 
 #include "sim/cluster.hpp"
@@ -47,6 +48,14 @@ class Timeouts {
     }
     cluster.run_for(1s);
     cluster.ask_for_failover(leader->name, candidate->name);
+    cluster.run_for(500ms);
+    // Nor does the candidate say that it has everything: then it would lead meanwhile.
+    candidate->postgres_gate.freeze();
+  }
+  void switch_over() {
+    const auto other =
+        std::ranges::find_if(cluster.site().hosts, [&](const auto& host) { return host.get() != leader; });
+    cluster.ask_for_failover(leader->name, (*other)->name);
   }
 
   Cluster cluster;
@@ -94,7 +103,7 @@ TEST(StopTimeout, ASynchronousPrimaryIsEnded) {
   scenario.stop_timeout = 2;
   Timeouts story(scenario);
   story.switch_over_slowly();
-  ASSERT_TRUE(story.cluster.run_for(1500ms));
+  ASSERT_TRUE(story.cluster.run_for(1s));
   EXPECT_TRUE(story.still_leads());
   ASSERT_TRUE(story.cluster.run_for(5s));
   EXPECT_FALSE(story.still_leads());
@@ -113,6 +122,19 @@ TEST(StopTimeout, AnAsynchronousPrimaryIsWaitedFor) {
   ASSERT_TRUE(story.cluster.run_for(60s));
   EXPECT_FALSE(story.still_leads());
   EXPECT_EQ(story.cluster.what_is_missing(), "");
+}
+
+TEST(SlowArchiver, ASwitchoverDoesNotWaitForIt) {
+  Timeouts story(quiet(false));
+  story.leader->longest_archiving = 1h;
+  story.switch_over();
+  ASSERT_TRUE(story.cluster.run_for(10s));
+  EXPECT_FALSE(story.still_leads());
+  EXPECT_EQ(story.count("job.hand_over_key"), 1u);
+  ASSERT_TRUE(story.leader->server) << "it archives";
+  EXPECT_TRUE(story.leader->server->stopping());
+  ASSERT_TRUE(story.cluster.run_for(1h));
+  EXPECT_EQ(story.cluster.what_is_missing(), "") << "and comes back";
 }
 
 }  // namespace
