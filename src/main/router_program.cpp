@@ -9,6 +9,7 @@
 
 #include "etcd/etcd_dcs.hpp"
 #include "net/runtime.hpp"
+#include "net/tls.hpp"
 #include "patroni/router_config_file.hpp"
 #include "router/router.hpp"
 #include "telemetry/log.hpp"
@@ -40,6 +41,14 @@ void allow_many_descriptors(const routing::RouterConfig& config) {
                        limit.rlim_cur);
 }
 
+base::Result<net::TlsContext> client_tls(const patroni::CtlConfig& ctl) {
+  return net::make_tls_context(net::TlsClientOptions{.ca = {ctl.files.cacert, "ctl.cacert"},
+                                                     .certificate = {ctl.files.cert, "ctl.certfile"},
+                                                     .key = {ctl.files.key, "ctl.keyfile"},
+                                                     .key_password = ctl.files.key_password,
+                                                     .insecure = ctl.insecure});
+}
+
 int serve(const patroni::RouterFile& config) {
   net::Runtime runtime;
   auto dcs = etcd::make_dcs(runtime, config.etcd);
@@ -47,7 +56,12 @@ int serve(const patroni::RouterFile& config) {
     telemetry::critical("{}", dcs.error().message);
     return kBadConfiguration;
   }
-  router::Router router(runtime, **dcs, {config.scope, config.dcs_namespace, config.router});
+  auto to_members = client_tls(config.ctl);
+  if (!to_members) {
+    telemetry::critical("{}", to_members.error().message);
+    return kBadConfiguration;
+  }
+  router::Router router(runtime, **dcs, {config.scope, config.dcs_namespace, config.router, *to_members});
   if (auto started = router.start(); !started) {
     telemetry::critical("{}", started.error().message);
     return kCannotStart;

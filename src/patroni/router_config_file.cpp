@@ -86,6 +86,7 @@ base::Result<LoadedRouterFile> load_router_config(std::string_view yaml, std::st
   read_scope(root, loaded.config.scope, loaded.config.dcs_namespace);
   read_etcd(root, loaded.config.etcd);
   read_router(root.section("router"), loaded.config.router);
+  read_ctl(root, loaded.config.ctl);
   read_log(root, loaded.config.log);
   auto report = reader->finish();
   if (!report.errors.empty())

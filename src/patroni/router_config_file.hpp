@@ -16,6 +16,7 @@ struct RouterFile {
   std::string dcs_namespace = "/service/";  // begins and ends with a slash
   EtcdConfig etcd;
   routing::RouterConfig router;
+  CtlConfig ctl;  // how to reach the members' REST APIs; the login is not used
   LogConfig log;
 };
 

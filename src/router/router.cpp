@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "patroni/json_text.hpp"
 #include "router/reports.hpp"
 #include "router/web_page.hpp"
 #include "telemetry/log.hpp"
@@ -39,8 +40,13 @@ Router::Router(net::Runtime& runtime, ports::Dcs& dcs, RouterOptions options)
     : runtime_(runtime),
       options_(std::move(options)),
       data_plane_(options_.config, options_.scope),
-      topology_(runtime.clock(), dcs, patroni::Keys(options_.dcs_namespace, options_.scope),
-                [this](const routing::RoutingTable& table) { data_plane_.publish(table); }),
+      members_(runtime, {.tls = options_.to_members}),
+      topology_(
+          runtime.clock(), dcs, patroni::Keys(options_.dcs_namespace, options_.scope),
+          [this](const routing::RoutingTable& table) { data_plane_.publish(table); },
+          [this](ha::Member leader, base::Instant deadline) {
+            return leads_in_failsafe(std::move(leader), deadline);
+          }),
       api_(runtime, listening_on(options_.config.api),
            [this](net::HttpRequest request) { return answer_api(std::move(request)); }),
       dashboard_(runtime, listening_on(options_.config.dashboard),
@@ -77,6 +83,20 @@ base::Task<bool> Router::all_left_by(base::Instant deadline) {
     co_await clock.sleep_until(clock.now() + kLookAgain);
   }
   co_return true;
+}
+
+// https://patroni.readthedocs.io/en/latest/dcs_failsafe_mode.html
+base::Task<bool> Router::leads_in_failsafe(ha::Member leader, base::Instant deadline) {
+  const auto url = net::parse_http_url(leader.api_url);
+  if (!url) co_return false;
+  const auto answer = co_await members_.send(url->endpoint, {.target = "/primary"}, deadline);
+  if (!answer) {
+    telemetry::log(telemetry::Level::debug, "asking {}: {}", leader.name, answer.error().message);
+    co_return false;
+  }
+  const auto status = patroni::parse_json_object(answer->body);
+  const auto* active = status ? status->if_contains("failsafe_mode_is_active") : nullptr;
+  co_return answer->status == 200 && active&& patroni::boolean_of(*active).value_or(false);
 }
 
 base::Task<net::HttpResponse> Router::answer_api(net::HttpRequest request) {

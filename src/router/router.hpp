@@ -6,6 +6,7 @@
 #include "base/event.hpp"
 #include "base/result.hpp"
 #include "base/task.hpp"
+#include "net/http_client.hpp"
 #include "net/http_server.hpp"
 #include "net/runtime.hpp"
 #include "ports/dcs.hpp"
@@ -19,6 +20,7 @@ struct RouterOptions {
   std::string scope;
   std::string dcs_namespace = "/service/";
   routing::RouterConfig config;
+  net::TlsContext to_members;  // for their REST APIs; null: the system's CAs
 };
 
 class Router {
@@ -39,6 +41,7 @@ class Router {
   std::uint16_t dashboard_port() const { return dashboard_.port(); }
 
  private:
+  base::Task<bool> leads_in_failsafe(ha::Member leader, base::Instant deadline);
   base::Task<net::HttpResponse> answer_api(net::HttpRequest request);
   base::Task<net::HttpResponse> answer_dashboard(net::HttpRequest request);
   base::Task<void> drain();
@@ -47,6 +50,7 @@ class Router {
   net::Runtime& runtime_;
   const RouterOptions options_;
   DataPlane data_plane_;
+  net::HttpClient members_;
   Topology topology_;
   net::HttpServer api_, dashboard_;
   base::Event stopping_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/task_group.hpp"
 #include "pg/conninfo.hpp"
 #include "telemetry/log.hpp"
 
@@ -17,9 +18,22 @@ constexpr base::Duration kAskAnyway = std::chrono::seconds(5);
 constexpr base::Duration kFirstWait = std::chrono::milliseconds(50);
 constexpr base::Duration kLongestWait = std::chrono::seconds(2);
 
+// How long a leader that etcd does not name may take to answer, and how often it is asked. Its answers are
+// good for some seconds: its members promise to wait for a ttl.
+constexpr base::Duration kAnswerTime = std::chrono::seconds(1);
+constexpr base::Duration kAskAgain = std::chrono::seconds(1);
+
 routing::Endpoint address_of(const ha::Member& member) {
   const auto url = pg::parse_connection_url(member.conn_url);
   return url ? routing::Endpoint{url->host, url->port} : routing::Endpoint{};
+}
+
+routing::Observation::Member to_server(const ha::Member& member) {
+  return {.server = {member.name, address_of(member)},
+          .running = member.state == ha::MemberState::running,
+          .streaming = member.replication_state == "streaming",
+          .says_primary = member.role == ha::MemberRole::primary,
+          .no_load_balance = member.tags.noloadbalance};
 }
 
 }  // namespace
@@ -30,13 +44,7 @@ routing::Observation to_observation(const ha::ClusterView& view) {
     seen.leader = view.leader->name;
     seen.epoch = view.leader->epoch;
   }
-  for (const auto& member : view.members) {
-    seen.members.push_back({.server = {member.name, address_of(member)},
-                            .running = member.state == ha::MemberState::running,
-                            .streaming = member.replication_state == "streaming",
-                            .says_primary = member.role == ha::MemberRole::primary,
-                            .no_load_balance = member.tags.noloadbalance});
-  }
+  for (const auto& member : view.members) seen.members.push_back(to_server(member));
   return seen;
 }
 
@@ -58,14 +66,60 @@ std::string describe(const routing::RoutingTable& table) {
   return fmt::format("{}; replicas: {}", text, replicas.empty() ? "none" : replicas);
 }
 
-Topology::Topology(ports::Clock& clock, ports::Dcs& dcs, patroni::Keys keys, Publish publish)
+Topology::Topology(ports::Clock& clock, ports::Dcs& dcs, patroni::Keys keys, Publish publish,
+                   AskLeader ask_leader)
     : clock_(clock),
       dcs_(dcs),
       keys_(std::move(keys)),
       publish_(std::move(publish)),
-      random_(static_cast<std::uint64_t>(clock.now().time_since_epoch().count())) {}
+      ask_leader_(std::move(ask_leader)),
+      random_(static_cast<std::uint64_t>(clock.now().time_since_epoch().count())),
+      leaderless_(clock.executor()) {}
 
 base::Task<void> Topology::run() {
+  base::TaskGroup beside(clock_.executor());
+  beside.spawn(ask_last_leader());
+  co_await follow_etcd();
+}
+
+base::Task<void> Topology::ask_last_leader() {
+  for (;;) {
+    co_await leaderless_.wait();
+    const auto asked = *last_leader_;
+    const bool leads = co_await ask_leader_(asked, clock_.now() + kAnswerTime);
+    if (leaderless_.is_set() && last_leader_->name == asked.name && leads != leads_in_failsafe_) {
+      leads_in_failsafe_ = leads;
+      telemetry::warning("etcd names no leader; {} {}", asked.name,
+                         leads ? "says that it leads in failsafe mode, and keeps its clients"
+                               : "does not say any more that it leads in failsafe mode");
+      look();
+    }
+    co_await clock_.sleep_until(clock_.now() + kAskAgain);
+  }
+}
+
+void Topology::note_leader() {
+  const auto& view = known_.contents.view;
+  if (!view.leader) {
+    if (last_leader_) leaderless_.set();
+    return;
+  }
+  leaderless_.clear();
+  leads_in_failsafe_ = false;
+  if (const auto* member = view.member(view.leader->name)) last_leader_ = *member;
+}
+
+routing::Observation Topology::observation() const {
+  auto seen = to_observation(known_.contents.view);
+  if (!leads_in_failsafe_) return seen;
+  seen.leader = last_leader_->name;
+  seen.epoch = known_.table.epoch;
+  std::erase_if(seen.members, [&](const auto& member) { return member.server.name == seen.leader; });
+  seen.members.push_back(to_server(*last_leader_));
+  return seen;
+}
+
+base::Task<void> Topology::follow_etcd() {
   for (;;) {
     if (co_await read_all()) co_await follow();
     co_await back_off();
@@ -133,7 +187,8 @@ void Topology::look() {
   if (contents.problems != known_.contents.problems)
     for (const auto& problem : contents.problems) telemetry::warning("in etcd: {}", problem);
   known_.contents = std::move(contents);
-  const auto seen = to_observation(known_.contents.view);
+  note_leader();
+  const auto seen = observation();
   if (!seen.leader.empty() && seen.epoch < known_.table.epoch && seen.epoch != refused_epoch_) {
     refused_epoch_ = seen.epoch;
     telemetry::error(

@@ -80,6 +80,37 @@ TEST_F(ClusterTest, WithoutEtcdTheLastTableStaysInForce) {
   EXPECT_TRUE(eventually(etcd_answers, 30s));
 }
 
+// A leader that cannot reach etcd, but whom all members confirm. Only its REST API can tell.
+TEST_F(ClusterTest, ALeaderInFailsafeModeKeepsItsClientsThoughItsKeyIsGone) {
+  Database database;
+  write_cluster(database, 1);
+  std::atomic<bool> in_failsafe = true;
+  RestApi rest([&](const net::HttpRequest& request) -> net::HttpResponse {
+    if (request.path() != "/primary") return {.status = 404};
+    return {.status = 200,
+            .body = fmt::format(R"({{"state":"running","failsafe_mode_is_active":{}}})", in_failsafe.load())};
+  });
+  put("members/a", member_value(database.port("a"), "primary", "", rest.port()));
+  RunningRouter router(etcd_.config(), {.hold_timeout = 300ms});
+  PqClient session(router.rw());
+  remove("leader");
+  remove("members/a");
+  const auto served = [&] {
+    PqClient client(router.rw());
+    return client.connected() && client.server_port() == database.port("a");
+  };
+  EXPECT_TRUE(eventually(served));
+  in_failsafe = false;
+  EXPECT_TRUE(eventually([&] { return !served(); })) << "it does not say so any more";
+  in_failsafe = true;
+  EXPECT_TRUE(eventually(served));
+  EXPECT_EQ(session.ask("select 1"), "1");
+  database.promote("b");
+  put("leader", "b");
+  EXPECT_EQ(session.farewell().substr(0, 5), "57P01") << "etcd's word goes before";
+  EXPECT_EQ(PqClient(router.rw()).server_port(), database.port("b"));
+}
+
 TEST_F(ClusterTest, WithoutEtcdFromTheStartClientsAreToldSo) {
   auto config = etcd_.config();
   etcd_.stop(0);

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "etcd/etcd_dcs.hpp"
+#include "net/http_server.hpp"
 #include "router/clients.hpp"
 
 namespace holdfast::test {
@@ -56,11 +57,32 @@ boost::json::value RunningRouter::json(std::uint16_t port, const std::string& pa
   return boost::json::parse(answer.body);
 }
 
-std::string member_value(std::uint16_t port, std::string_view role, std::string_view more) {
+RestApi::RestApi(std::function<net::HttpResponse(const net::HttpRequest&)> answer) {
+  thread_ = std::thread([this, answer = std::move(answer)] {
+    net::Runtime runtime;
+    const auto handle = [&](net::HttpRequest request) -> base::Task<net::HttpResponse> {
+      co_return answer(request);
+    };
+    net::HttpServer server(runtime, {.listen = {{"127.0.0.1", 0}}}, handle);
+    const auto started = server.start();
+    ASSERT_TRUE(started) << started.error().message;
+    port_ = server.port();
+    while (!over_) runtime.run_task(runtime.clock().sleep_until(runtime.clock().now() + 5ms));
+  });
+  if (!eventually([this] { return port_ != 0; })) throw std::runtime_error("the REST API does not start");
+}
+
+RestApi::~RestApi() {
+  over_ = true;
+  thread_.join();
+}
+
+std::string member_value(std::uint16_t port, std::string_view role, std::string_view more,
+                         std::uint16_t api_port) {
   return fmt::format(
-      R"({{"conn_url":"postgres://127.0.0.1:{}/postgres","api_url":"http://127.0.0.1:1/patroni",)"
+      R"({{"conn_url":"postgres://127.0.0.1:{}/postgres","api_url":"http://127.0.0.1:{}/patroni",)"
       R"("state":"running","role":"{}","version":"4.1.4","timeline":1{}{}}})",
-      port, role, role == "replica" ? R"(,"replication_state":"streaming")" : "", more);
+      port, api_port, role, role == "replica" ? R"(,"replication_state":"streaming")" : "", more);
 }
 
 }  // namespace holdfast::test

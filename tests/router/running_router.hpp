@@ -1,7 +1,9 @@
 // A whole router on free ports, following a real etcd, on a thread of its own.
 #pragma once
 
+#include <atomic>
 #include <boost/json/value.hpp>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -49,6 +51,22 @@ class RunningRouter {
 };
 
 // A member's entry as an agent writes it.
-std::string member_value(std::uint16_t port, std::string_view role, std::string_view more = "");
+std::string member_value(std::uint16_t port, std::string_view role, std::string_view more = "",
+                         std::uint16_t api_port = 1);
+
+// A member's REST API, on a thread of its own.
+class RestApi {
+ public:
+  explicit RestApi(std::function<net::HttpResponse(const net::HttpRequest&)> answer);
+  ~RestApi();
+  RestApi(const RestApi&) = delete;
+  RestApi& operator=(const RestApi&) = delete;
+  std::uint16_t port() const { return port_; }
+
+ private:
+  std::atomic<std::uint16_t> port_ = 0;
+  std::atomic<bool> over_ = false;
+  std::thread thread_;
+};
 
 }  // namespace holdfast::test
