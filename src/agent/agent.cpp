@@ -19,18 +19,6 @@ constexpr base::Duration kShortestSleep = 2ms;
 // Before the watch begins again after etcd has compacted its history away.
 constexpr base::Duration kRewatchPause = 100ms;
 
-ha::Watchdog::Mode watchdog_mode(patroni::WatchdogConfig::Mode configured) {
-  switch (configured) {
-    case patroni::WatchdogConfig::Mode::off:
-      return ha::Watchdog::Mode::off;
-    case patroni::WatchdogConfig::Mode::automatic:
-      return ha::Watchdog::Mode::automatic;
-    case patroni::WatchdogConfig::Mode::required:
-      return ha::Watchdog::Mode::required;
-  }
-  return ha::Watchdog::Mode::off;
-}
-
 }  // namespace
 
 Agent::Agent(World world, patroni::NodeConfig config, Observer* observer, std::span<const ha::Rule> rules)

@@ -110,6 +110,7 @@ class Agent {
   // reload.cpp
   void fold_reload();
   void adopt_config(patroni::NodeConfig config);
+  void adopt_watchdog(patroni::WatchdogConfig& read);
 
   // act.cpp: one overload for each action
   base::Task<void> act(ha::Decision decision);
@@ -162,6 +163,7 @@ class Agent {
   base::Instant etcd_deadline() const;
   base::Instant look_deadline() const;  // for reading etcd, observe.cpp
   base::Instant quick_deadline() const;
+  static ha::Watchdog::Mode watchdog_mode(patroni::WatchdogConfig::Mode configured);
   void feed_watchdog(base::Instant proven_at);  // watchdog.cpp, with the two actions above
   ha::Epoch leader_epoch() const;
   ha::FailsafeRequest failsafe_request() const;  // failsafe.cpp, with the two actions above
@@ -173,6 +175,7 @@ class Agent {
 
   // checkpoint.cpp, with the action above
   base::Task<void> make_checkpoint();
+  base::Task<base::Result<void>> checkpoint();
 
   // slots.cpp
   void note_slot(std::string_view doing, const std::string& name, const base::Result<void>& outcome);

@@ -1,4 +1,5 @@
-// The checkpoint that a promotion calls for, made beside the loop: a busy server takes its time.
+// Checkpoints beside the loop, for a busy server takes its time; first of all the one that a promotion calls
+// for.
 #include "agent/agent.hpp"
 #include "telemetry/log.hpp"
 
@@ -11,6 +12,10 @@ constexpr base::Duration kLongestCheckpoint = 10min;
 
 }  // namespace
 
+base::Task<base::Result<void>> Agent::checkpoint() {
+  return world_.postgres.checkpoint(world_.clock.now() + kLongestCheckpoint);
+}
+
 base::Task<void> Agent::carry_out(ha::MakeCheckpoint) {
   situation_.local.memory.checkpoint_runs = true;
   tasks_.spawn(make_checkpoint());
@@ -18,7 +23,7 @@ base::Task<void> Agent::carry_out(ha::MakeCheckpoint) {
 }
 
 base::Task<void> Agent::make_checkpoint() {
-  const auto made = co_await world_.postgres.checkpoint(world_.clock.now() + kLongestCheckpoint);
+  const auto made = co_await checkpoint();
   auto& memory = situation_.local.memory;
   memory.checkpoint_runs = false;
   memory.checkpoint_failed_at.reset();

@@ -31,6 +31,7 @@ std::optional<std::string> Commands::ask_reinitialize(ha::Reinitialize request) 
     if (local.job) return fmt::format("{} already in progress", to_string(local.job->kind));
   }
   local.requests.reinitialize = request;
+  last_reinitialize_ = Reinitialize::none;
   return std::nullopt;
 }
 
@@ -57,6 +58,7 @@ bool Commands::drop_scheduled_restart() {
 bool Commands::drop_reinitialize() {
   auto& slot = situation_.local.requests.reinitialize;
   const bool was = slot.has_value();
+  if (was) last_reinitialize_ = Reinitialize::given_up;
   slot.reset();
   return was;
 }
@@ -65,6 +67,7 @@ bool Commands::give_up_reinitialize() {
   auto& slot = situation_.local.requests.reinitialize;
   if (!slot) return false;
   slot->given_up = true;
+  last_reinitialize_ = Reinitialize::given_up;
   return true;
 }
 
@@ -96,7 +99,10 @@ void Commands::job_begun(const ha::RunningJob& job) {
 
 void Commands::job_ended(const ha::RunningJob& job, bool well) {
   auto& requests = situation_.local.requests;
-  if (job.kind == ha::JobKind::clone && well) requests.reinitialize.reset();
+  if (job.kind == ha::JobKind::clone && well && requests.reinitialize) {
+    last_reinitialize_ = Reinitialize::done;
+    requests.reinitialize.reset();
+  }
   const bool restarts = job.kind == ha::JobKind::restart || job.kind == ha::JobKind::start;
   if (restarts && last_restart_ == Restart::under_way) last_restart_ = well ? Restart::done : Restart::failed;
 }

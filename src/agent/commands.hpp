@@ -27,6 +27,12 @@ class Commands {
 
   // From when it was asked for until the copy is complete, or it is given up.
   bool reinitializes() const;
+  enum class Reinitialize {
+    none,  // nobody has asked for one, or it is under way
+    done,
+    given_up,
+  };
+  Reinitialize last_reinitialize() const { return last_reinitialize_; }
 
   enum class Restart {
     asked,
@@ -49,6 +55,7 @@ class Commands {
 
   ha::Situation& situation_;
   Restart last_restart_ = Restart::done;
+  Reinitialize last_reinitialize_ = Reinitialize::none;
   boost::json::object scheduled_restart_;
 };
 

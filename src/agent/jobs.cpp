@@ -10,7 +10,6 @@ using namespace std::chrono_literals;
 
 constexpr base::Duration kCheckpointTime =
     30s;  // a longer one is not worth waiting for: the stop makes its own
-constexpr base::Duration kRestartStopTime = 60s;  // pg_ctl's own default
 constexpr base::Duration kAsLongAsItTakes = std::chrono::hours(24 * 365);
 constexpr base::Duration kImmediateStopTime = 30s;
 
@@ -58,9 +57,10 @@ base::Task<base::Result<void>> Agent::stop_job(ha::StopPostgres action) {
 
 // What goes on from the same data loses nothing by a stop that is cut short.
 base::Task<base::Result<void>> Agent::stop_to_restart() {
-  auto stopped = co_await world_.postgres.stop(ports::StopMode::fast, world_.clock.now() + kRestartStopTime);
+  const auto time = situation_.settings.pg_ctl_timeout;
+  auto stopped = co_await world_.postgres.stop(ports::StopMode::fast, world_.clock.now() + time);
   if (stopped || stopped.error().kind != base::ErrorKind::timed_out) co_return stopped;
-  telemetry::warning("PostgreSQL did not stop in {}; ending it", base::to_string(kRestartStopTime));
+  telemetry::warning("PostgreSQL did not stop in {}; ending it", base::to_string(time));
   co_return co_await stop_job({.immediate = true});
 }
 

@@ -15,14 +15,6 @@ std::string shown(const std::vector<patroni::HostPort>& addresses) {
   return shown(text);
 }
 
-void keep_watchdog(const patroni::WatchdogConfig& present, patroni::WatchdogConfig& read) {
-  if (read == present) return;
-  telemetry::warning(
-      "the watchdog section is not what it was, which takes effect when the agent is restarted: "
-      "a device that counts down cannot be exchanged for another");
-  read = present;
-}
-
 // What an agent is known by, or holds open, for as long as it runs.
 void keep_what_is_fixed(const patroni::NodeConfig& present, patroni::NodeConfig& read) {
   const auto keep = [](std::string_view key, const auto& old_value, auto& new_value) {
@@ -34,9 +26,7 @@ void keep_what_is_fixed(const patroni::NodeConfig& present, patroni::NodeConfig&
   keep("scope", present.scope, read.scope);
   keep("name", present.name, read.name);
   keep("namespace", present.dcs_namespace, read.dcs_namespace);
-  keep("restapi.listen", present.restapi.listen, read.restapi.listen);
   keep("etcd3.hosts", present.etcd.hosts, read.etcd.hosts);
-  keep_watchdog(present.watchdog, read.watchdog);
   keep("postgresql.data_dir", present.postgresql.data_dir, read.postgresql.data_dir);
   keep("postgresql.config_dir", present.postgresql.config_dir, read.postgresql.config_dir);
   keep("postgresql.bin_dir", present.postgresql.bin_dir, read.postgresql.bin_dir);
@@ -55,8 +45,27 @@ void Agent::fold_reload() {
   adopt_config(std::move(*read));
 }
 
+// What follows from it is the policy's to decide: a device that runs is given another timeout, or stopped.
+void Agent::adopt_watchdog(patroni::WatchdogConfig& read) {
+  const auto& present = config_.watchdog;
+  auto& watchdog = situation_.local.watchdog;
+  if (watchdog.armed && (read.driver != present.driver || read.device != present.device)) {
+    telemetry::warning(
+        "watchdog.driver and watchdog.device take effect when the agent is restarted: "
+        "a device that counts down cannot be exchanged for another");
+    read.driver = present.driver;
+    read.device = present.device;
+  }
+  if (read == present) return;
+  if (!watchdog.armed) world_.watchdog.reload(read);
+  watchdog.mode = watchdog_mode(read.mode);
+  watchdog.safety_margin = read.safety_margin;
+  watchdog.failure.reset();
+}
+
 void Agent::adopt_config(patroni::NodeConfig config) {
   keep_what_is_fixed(config_, config);
+  adopt_watchdog(config.watchdog);
   config_ = std::move(config);
   auto& local = situation_.local;
   local.conn_url = conn_url_of(config_);

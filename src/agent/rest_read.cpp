@@ -141,6 +141,8 @@ patroni::NodeStatus RestApi::node_status(const ha::Instance& instance) const {
     const auto progress = agent_.progress().value_or(ports::Progress{.doing = "waiting"});
     node.reinitialize = {progress.doing, progress.share};
   }
+  if (const auto last = agent_.commands().last_reinitialize(); last != Commands::Reinitialize::none)
+    node.last_reinitialize = last == Commands::Reinitialize::done ? "completed" : "cancelled";
   if (contents.view.leader) node.epoch = contents.view.leader->epoch;
   node.confirms_nothing_since = ha::confirms_nothing_since(s, instance);
   return node;

@@ -14,8 +14,6 @@ using namespace std::chrono_literals;
 // certain to be confirmed by the new names; a live one takes a millisecond, a starved one some more.
 constexpr base::Duration kSendersSettle = 100ms;
 
-constexpr base::Duration kLongestCheckpoint = 10min;
-
 }  // namespace
 
 base::Task<void> Agent::carry_out(ha::SetSyncNames action) {
@@ -55,7 +53,7 @@ base::Task<void> Agent::prove(bool commits_waited) {
 // SyncRepUpdateSyncStandbysDefined() in syncrep.c
 base::Task<base::Result<pg::Lsn>> Agent::position_obeying_names(bool commits_waited) {
   for (int checkpoints = commits_waited ? 0 : 2; checkpoints > 0; --checkpoints) {
-    const auto made = co_await world_.postgres.checkpoint(world_.clock.now() + kLongestCheckpoint);
+    const auto made = co_await checkpoint();
     if (!made) co_return std::unexpected(made.error());
   }
   co_await world_.clock.sleep_until(world_.clock.now() + kSendersSettle);

@@ -13,6 +13,18 @@ constexpr base::Duration kNegligible = std::chrono::seconds(1);
 
 }  // namespace
 
+ha::Watchdog::Mode Agent::watchdog_mode(patroni::WatchdogConfig::Mode configured) {
+  switch (configured) {
+    case patroni::WatchdogConfig::Mode::off:
+      return ha::Watchdog::Mode::off;
+    case patroni::WatchdogConfig::Mode::automatic:
+      return ha::Watchdog::Mode::automatic;
+    case patroni::WatchdogConfig::Mode::required:
+      return ha::Watchdog::Mode::required;
+  }
+  return ha::Watchdog::Mode::off;
+}
+
 base::Task<void> Agent::carry_out(ha::ArmWatchdog action) {
   auto& local = situation_.local;
   const auto now = world_.clock.now();

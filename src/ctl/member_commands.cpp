@@ -229,6 +229,7 @@ base::Task<Exit> start_reinit(Session& session, const ha::Member& member) {
 // How far a member is. It tells of its reinitialize what Holdfast tells; Patroni has only a state.
 struct Reinit {
   bool under_way = false;
+  bool cancelled = false;
   std::string progress;  // "copying the data of a, 40 %"; empty: not told
 };
 
@@ -236,7 +237,10 @@ Reinit read_reinit(const json::object& status) {
   const auto* state = status.if_contains("state");
   Reinit reinit{.under_way = state && patroni::scalar_text(*state) == "creating replica", .progress = {}};
   const auto* ours = status.if_contains("holdfast");
-  const auto* told = ours && ours->is_object() ? ours->get_object().if_contains("reinitialize") : nullptr;
+  if (!ours || !ours->is_object()) return reinit;
+  if (const auto* last = ours->get_object().if_contains("last_reinitialize"))
+    reinit.cancelled = patroni::scalar_text(*last) == "cancelled";
+  const auto* told = ours->get_object().if_contains("reinitialize");
   if (!told || !told->is_object()) return reinit;
   reinit.under_way = true;
   const auto& details = told->get_object();
@@ -257,6 +261,7 @@ base::Task<std::optional<Reinit>> reinit_of(Session& session, const ha::Member& 
 }
 
 base::Task<Exit> await_reinit(Session& session, std::vector<ha::Member> waiting) {
+  auto exit = Exit::ok;
   auto& clock = session.runtime.clock();
   std::string shown;
   std::map<std::string, base::Instant> heard;
@@ -279,11 +284,13 @@ base::Task<Exit> await_reinit(Session& session, std::vector<ha::Member> waiting)
         ++i;
         continue;
       }
-      session.terminal.out(fmt::format("Reinitialize is completed on: {}\n", member.name));
+      session.terminal.out(fmt::format("Reinitialize is {} on: {}\n",
+                                       reinit->cancelled ? "cancelled" : "completed", member.name));
+      if (reinit->cancelled) exit = Exit::failed;
       waiting.erase(waiting.begin() + static_cast<std::ptrdiff_t>(i));
     }
   }
-  co_return Exit::ok;
+  co_return exit;
 }
 
 // ---- flush ----

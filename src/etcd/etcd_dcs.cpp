@@ -32,9 +32,23 @@ bool guards_itself(const ports::Transaction& transaction) {
   });
 }
 
-class EtcdDcs final : public ports::Dcs {
+Result<net::TlsContext> tls_for(const patroni::EtcdConfig& config) {
+  if (!config.tls && config.srv.empty()) return net::TlsContext();  // records may ask for TLS
+  return net::make_tls_context(net::TlsClientOptions{.ca = {config.files.cacert, "etcd3.cacert"},
+                                                     .certificate = {config.files.cert, "etcd3.cert"},
+                                                     .key = {config.files.key, "etcd3.key"}});
+}
+
+class GatewayDcs final : public EtcdDcs {
  public:
-  explicit EtcdDcs(std::shared_ptr<Gateway> gateway) : gateway_(std::move(gateway)) {}
+  explicit GatewayDcs(std::shared_ptr<Gateway> gateway) : gateway_(std::move(gateway)) {}
+
+  Result<void> reload(const patroni::EtcdConfig& config) override {
+    auto tls = tls_for(config);
+    if (!tls) return std::unexpected(std::move(tls.error()));
+    gateway_->identify_with({config.username, config.password}, std::move(*tls));
+    return {};
+  }
 
   Task<Result<ports::DcsSnapshot>> read(std::string prefix, Instant deadline) override {
     auto answer = co_await gateway_->call({"/v3/kv/range", range_request(prefix), Effect::none}, deadline);
@@ -88,16 +102,9 @@ class EtcdDcs final : public ports::Dcs {
   std::shared_ptr<Gateway> gateway_;
 };
 
-Result<net::TlsContext> tls_for(const patroni::EtcdConfig& config) {
-  if (!config.tls && config.srv.empty()) return net::TlsContext();  // records may ask for TLS
-  return net::make_tls_context(net::TlsClientOptions{.ca = {config.files.cacert, "etcd3.cacert"},
-                                                     .certificate = {config.files.cert, "etcd3.cert"},
-                                                     .key = {config.files.key, "etcd3.key"}});
-}
-
 }  // namespace
 
-Result<std::unique_ptr<ports::Dcs>> make_dcs(net::Runtime& runtime, const patroni::EtcdConfig& config) {
+Result<std::unique_ptr<EtcdDcs>> make_dcs(net::Runtime& runtime, const patroni::EtcdConfig& config) {
   if (config.hosts.empty() && config.srv.empty())
     return fail(ErrorKind::invalid, "etcd3.hosts names no endpoint; give it host:port of every etcd member");
   auto tls = tls_for(config);
@@ -111,7 +118,7 @@ Result<std::unique_ptr<ports::Dcs>> make_dcs(net::Runtime& runtime, const patron
   auto gateway = std::make_shared<Gateway>(
       runtime, net::HttpClient(runtime, {.tls = std::move(*tls)}), std::move(endpoints),
       Credentials{config.username, config.password}, std::move(discovery));
-  return std::make_unique<EtcdDcs>(std::move(gateway));
+  return std::make_unique<GatewayDcs>(std::move(gateway));
 }
 
 }  // namespace holdfast::etcd

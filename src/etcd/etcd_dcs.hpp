@@ -21,8 +21,15 @@
 
 namespace holdfast::etcd {
 
+class EtcdDcs : public ports::Dcs {
+ public:
+  // Takes certificates and login from `config`, for connections from now on; the endpoints stay. invalid: an
+  // unusable TLS file, and nothing is changed.
+  virtual base::Result<void> reload(const patroni::EtcdConfig& config) = 0;
+};
+
 // Connects to nothing yet. invalid: an unusable TLS file, or no hosts; the message names the configuration
 // key. The runtime must outlive the result, and this its tasks; its watches may outlive it.
-base::Result<std::unique_ptr<ports::Dcs>> make_dcs(net::Runtime& runtime, const patroni::EtcdConfig& config);
+base::Result<std::unique_ptr<EtcdDcs>> make_dcs(net::Runtime& runtime, const patroni::EtcdConfig& config);
 
 }  // namespace holdfast::etcd

@@ -107,6 +107,14 @@ void Gateway::failed(const net::HttpEndpoint& endpoint) {
   if (place != endpoints_.end()) endpoints_.splice(endpoints_.end(), endpoints_, place);
 }
 
+void Gateway::identify_with(Credentials credentials, net::TlsContext tls) {
+  client_.set_tls(std::move(tls));
+  if (credentials == credentials_) return;
+  credentials_ = std::move(credentials);
+  authentication_off_ = false;
+  forget_token();
+}
+
 Task<Result<Gateway::Answer>> Gateway::call(Call call, base::Instant deadline) {
   auto& clock = runtime_.clock();
   bool may_have_happened = false;

@@ -33,6 +33,8 @@ struct Call {
 struct Credentials {
   std::string username;  // empty: no authentication
   std::string password;
+
+  bool operator==(const Credentials&) const = default;
 };
 
 class Gateway {
@@ -61,6 +63,8 @@ class Gateway {
   // From now on the other endpoints are tried before this one.
   void failed(const net::HttpEndpoint& endpoint);
   void forget_token() { token_.reset(); }
+  // From the next call on. A watch that is open goes on.
+  void identify_with(Credentials credentials, net::TlsContext tls);
 
   net::Runtime& runtime() { return runtime_; }
 

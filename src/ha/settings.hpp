@@ -67,6 +67,7 @@ struct Settings {
   base::Duration primary_start_timeout = base::Duration(std::chrono::seconds(300));
   base::Duration primary_stop_timeout{};  // 0: wait for a clean shutdown as long as it takes
   base::Duration primary_race_backoff{};
+  base::Duration pg_ctl_timeout = base::Duration(std::chrono::seconds(60));  // of the stop in a restart
   // How long a member that is away keeps its slot; 0: as long as its entry in etcd.
   base::Duration member_slots_ttl = base::Duration(std::chrono::minutes(30));
   std::map<std::string, PermanentSlot> permanent_slots;

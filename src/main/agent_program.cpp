@@ -11,6 +11,7 @@
 #include "agent/agent.hpp"
 #include "agent/http_peers.hpp"
 #include "agent/rest_api.hpp"
+#include "base/task_group.hpp"
 #include "etcd/etcd_dcs.hpp"
 #include "main/config_commands.hpp"
 #include "main/environment.hpp"
@@ -20,6 +21,7 @@
 #include "net/ip_network.hpp"
 #include "net/runtime.hpp"
 #include "net/tls.hpp"
+#include "patroni/host_port.hpp"
 #include "patroni/member_value.hpp"
 #include "postgres/local_postgres.hpp"
 #include "system/watchdog.hpp"
@@ -161,6 +163,25 @@ base::Task<void> serve(agent::Agent& agent, net::HttpServer& rest, net::Runtime&
   co_await rest.stop(runtime.clock().now() + kGoodbyeTime);
 }
 
+std::string shown(const std::vector<patroni::HostPort>& addresses) {
+  std::string text;
+  for (const auto& address : addresses) text += (text.empty() ? "" : ",") + patroni::to_string(address);
+  return text;
+}
+
+// Beside the agent, which waits for no name server.
+base::Task<void> listen_instead(net::HttpServer& rest, net::Runtime& runtime,
+                                std::vector<patroni::HostPort> on,
+                                std::vector<patroni::HostPort>& listens_on) {
+  const auto moved = co_await rest.listen_instead(on, runtime.clock().now() + kResolveTime);
+  if (!moved) {
+    telemetry::error("restapi.listen: {}; it stays {}", moved.error().message, shown(listens_on));
+    co_return;
+  }
+  telemetry::info("the REST API listens on {} now", shown(on));
+  listens_on = std::move(on);
+}
+
 // An agent with all its parts, until it ends.
 base::Result<agent::ExitReason> run_node(const std::string& path, const patroni::NodeConfig& config) {
   net::Runtime runtime;
@@ -187,6 +208,8 @@ base::Result<agent::ExitReason> run_node(const std::string& path, const patroni:
   if (auto started = rest.start(); !started) return base::in("restapi.listen", started.error());
 
   for (const int signal : {SIGTERM, SIGINT}) runtime.on_signal(signal, [&agent] { agent.request_stop(); });
+  auto listens_on = config.restapi.listen;
+  base::TaskGroup moves(runtime.executor());
   agent.read_config_with([&]() -> base::Result<patroni::NodeConfig> {
     auto read = load(path);
     if (!read) return read;
@@ -194,9 +217,13 @@ base::Result<agent::ExitReason> run_node(const std::string& path, const patroni:
     if (!from_now) return std::unexpected(from_now.error());
     auto to_now = client_tls(*read);
     if (!to_now) return std::unexpected(to_now.error());
+    if (auto taken = (*dcs)->reload(read->etcd); !taken) return std::unexpected(taken.error());
     rest.set_tls(*from_now);
     http.set_tls(*to_now);
     peers.set_login(read->ctl.username, read->ctl.password);
+    moves.cancel_all();
+    if (read->restapi.listen != listens_on)
+      moves.spawn(listen_instead(rest, runtime, read->restapi.listen, listens_on));
     return read;
   });
   runtime.on_signal(SIGHUP, [&agent] { agent.request_reload(); });

@@ -12,6 +12,7 @@
 #include "base/task_group.hpp"
 #include "net/asio_task.hpp"
 #include "net/connection.hpp"
+#include "net/ip_network.hpp"
 #include "telemetry/log.hpp"
 
 namespace holdfast::net {
@@ -143,18 +144,38 @@ awaitable<Accepted> accept_next(std::shared_ptr<tcp::acceptor> acceptor) {
   co_return Accepted{error, std::move(socket)};
 }
 
-Result<std::vector<tcp::endpoint>> addresses_of(asio::io_context& io, const patroni::HostPort& where) {
+// All addresses of one name.
+using Addresses = std::vector<tcp::endpoint>;
+
+bool is_every_address(const patroni::HostPort& where) { return where.host == "*" || where.host.empty(); }
+
+Result<Addresses> addresses_of(asio::io_context& io, const patroni::HostPort& where) {
   error_code error;
-  if (where.host == "*" || where.host.empty()) return std::vector{tcp::endpoint(tcp::v4(), where.port)};
+  if (is_every_address(where)) return Addresses{tcp::endpoint(tcp::v4(), where.port)};
   tcp::resolver resolver(io);
   const auto found = resolver.resolve(where.host, std::to_string(where.port),
                                       tcp::resolver::passive | tcp::resolver::numeric_service, error);
   if (error)
     return fail(ErrorKind::refused, "cannot listen on {}:{}: the name cannot be resolved: {}", where.host,
                 where.port, error.message());
-  std::vector<tcp::endpoint> addresses;
+  Addresses addresses;
   for (const auto& entry : found) addresses.push_back(entry.endpoint());
   return addresses;
+}
+
+// The same, while the program goes on.
+Task<Result<Addresses>> look_up(Runtime& runtime, patroni::HostPort where, base::Instant deadline) {
+  if (is_every_address(where)) co_return Addresses{tcp::endpoint(tcp::v4(), where.port)};
+  Addresses addresses;
+  for (const auto& text : co_await resolve_host(runtime, where.host, deadline)) {
+    error_code error;
+    const auto address = asio::ip::make_address(text, error);
+    if (!error) addresses.emplace_back(address, where.port);
+  }
+  if (addresses.empty())
+    co_return fail(ErrorKind::refused, "cannot listen on {}:{}: the name cannot be resolved", where.host,
+                   where.port);
+  co_return addresses;
 }
 
 std::shared_ptr<tcp::acceptor> listen_on(asio::io_context& io, const tcp::endpoint& address, int queue_size,
@@ -188,7 +209,7 @@ struct HttpServer::Connections {
   ~Connections() { stop_listening(); }
 
   Result<void> listen();
-  Result<void> listen_on_each(const std::vector<tcp::endpoint>& addresses, std::uint16_t& port);
+  Result<void> listen_on_each(const Addresses& addresses, std::uint16_t& port);
   Task<void> accept_all(std::shared_ptr<tcp::acceptor> acceptor);
   Task<void> serve(ClientPlace client);
   Task<void> converse(ClientPlace client);
@@ -207,6 +228,7 @@ struct HttpServer::Connections {
   HttpServerOptions options;
   Handler handler;
   bool stopping = false;
+  std::vector<Addresses> names;  // what to listen on
   std::vector<std::shared_ptr<tcp::acceptor>> acceptors;
   base::Event emptied;  // set when the last connection ends
   std::list<Client> clients;
@@ -215,20 +237,15 @@ struct HttpServer::Connections {
 
 Result<void> HttpServer::Connections::listen() {
   std::uint16_t port = 0;  // chosen by the first address, when the options leave it open
-  for (auto where : options.listen) {
-    if (where.port == 0) where.port = port;
-    const auto addresses = addresses_of(runtime.io(), where);
-    if (!addresses) return std::unexpected(addresses.error());
-    if (const auto ok = listen_on_each(*addresses, port); !ok) return ok;
-  }
+  for (const auto& addresses : names)
+    if (const auto ok = listen_on_each(addresses, port); !ok) return ok;
   for (const auto& acceptor : acceptors) tasks.spawn(accept_all(acceptor));
   return {};
 }
 
-// All addresses of one name. One that this machine does not have (localhost as ::1 without IPv6) is left out
-// if another works.
-Result<void> HttpServer::Connections::listen_on_each(const std::vector<tcp::endpoint>& addresses,
-                                                     std::uint16_t& port) {
+// An address of the name that this machine does not have (localhost as ::1 without IPv6) is left out if
+// another works.
+Result<void> HttpServer::Connections::listen_on_each(const Addresses& addresses, std::uint16_t& port) {
   std::optional<base::Error> left_out;
   bool any = false;
   for (auto address : addresses) {
@@ -363,6 +380,7 @@ Task<void> HttpServer::Connections::say_goodbye(ConnectionPtr connection) {
 void HttpServer::Connections::stop_listening() {
   error_code ignored;
   for (const auto& acceptor : acceptors) acceptor->close(ignored);
+  acceptors.clear();
 }
 
 void HttpServer::Connections::close_idle() {
@@ -377,11 +395,42 @@ HttpServer::HttpServer(Runtime& runtime, HttpServerOptions options, Handler hand
 
 HttpServer::~HttpServer() = default;
 
-base::Result<void> HttpServer::start() { return connections_->listen(); }
+base::Result<void> HttpServer::start() {
+  auto& all = *connections_;
+  for (const auto& where : all.options.listen) {
+    auto addresses = addresses_of(all.runtime.io(), where);
+    if (!addresses) return std::unexpected(addresses.error());
+    all.names.push_back(std::move(*addresses));
+  }
+  return all.listen();
+}
 
 std::uint16_t HttpServer::port() const { return connections_->acceptors.front()->local_endpoint().port(); }
 
 void HttpServer::set_tls(TlsContext tls) { connections_->options.tls = std::move(tls); }
+
+// The old addresses are closed first: an old one and a new one may be the same in part, as * and 127.0.0.1.
+base::Task<base::Result<void>> HttpServer::listen_instead(std::vector<patroni::HostPort> addresses,
+                                                          base::Instant deadline) {
+  auto& all = *connections_;
+  std::vector<Addresses> names;
+  for (const auto& where : addresses) {
+    auto found = co_await look_up(all.runtime, where, deadline);
+    if (!found) co_return std::unexpected(std::move(found.error()));
+    names.push_back(std::move(*found));
+  }
+  if (all.stopping) co_return Result<void>();
+  all.names.swap(names);
+  all.stop_listening();
+  auto moved = all.listen();
+  if (moved) co_return moved;
+  all.names.swap(names);
+  all.stop_listening();
+  if (const auto back = all.listen(); !back)
+    co_return fail(ErrorKind::refused, "{}; and not as before either: {}", moved.error().message,
+                   back.error().message);
+  co_return moved;
+}
 
 base::Task<void> HttpServer::stop(base::Instant deadline) {
   auto& all = *connections_;

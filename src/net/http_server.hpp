@@ -19,7 +19,7 @@
 namespace holdfast::net {
 
 struct HttpServerOptions {
-  // Addresses to listen on; names are looked up once, at start. "*" is every address. Port 0: a free port,
+  // Addresses to listen on; names are looked up once. "*" is every address. Port 0: a free port,
   // the same on all addresses.
   std::vector<patroni::HostPort> listen;
   TlsContext tls;  // null: plain
@@ -52,6 +52,11 @@ class HttpServer {
 
   // New certificates, for connections from now on.
   void set_tls(TlsContext tls);
+
+  // Listens on other addresses; connections that are there go on. Names are looked up until `deadline`.
+  // refused: as start(), and the old addresses stay.
+  base::Task<base::Result<void>> listen_instead(std::vector<patroni::HostPort> addresses,
+                                                base::Instant deadline);
 
   // Stops listening, lets requests being handled finish until `deadline`, closes the rest.
   base::Task<void> stop(base::Instant deadline);

@@ -377,6 +377,7 @@ EffectiveConfig effective_config(const json::object& dynamic, const PostgresConf
   merge_parameters(section, merge, problems);
   for (const auto& [name, value] : local.local.parameters) merge.local(name, value);
   result.section = merged_section(section, local.section);
+  SettingsReader(result.section, problems).duration("pg_ctl_timeout", 1, result.settings.pg_ctl_timeout);
   if (const auto* recovery = result.section.if_contains("recovery_conf"); recovery && recovery->is_object())
     for (const auto& [name, value] : recovery->get_object()) merge.recovery(name, value);
   if (result.settings.standby_cluster) merge_standby_cluster(dynamic, merge);

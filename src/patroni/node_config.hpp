@@ -19,6 +19,8 @@ namespace holdfast::patroni {
 struct HostPort {
   std::string host;
   std::uint16_t port = 0;
+
+  bool operator==(const HostPort&) const = default;
 };
 
 // How to log in to PostgreSQL as one of its users; each setting may be empty.

@@ -82,6 +82,8 @@ void add_node(const NodeStatus& node, json::object& out) {
     json::object shown{{"doing", copy->doing}};
     if (copy->share >= 0) shown["percent"] = static_cast<int>(copy->share * 100);
     ours["reinitialize"] = std::move(shown);
+  } else if (!node.last_reinitialize.empty()) {
+    ours["last_reinitialize"] = node.last_reinitialize;
   }
   if (node.confirms_nothing_since) ours["confirms_nothing_since"] = *node.confirms_nothing_since;
   out["holdfast"] = std::move(ours);

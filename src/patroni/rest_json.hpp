@@ -82,6 +82,7 @@ struct NodeStatus {
     double share = -1;
   };
   std::optional<Reinitialize> reinitialize;
+  std::string last_reinitialize;                       // "completed", "cancelled"; empty: there was none
   std::optional<ha::Revision> confirms_nothing_since;  // its promise to candidates, see ha::PeerStatus
 };
 

@@ -6,6 +6,7 @@
 
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "patroni/node_config.hpp"
 
 namespace holdfast::ports {
 
@@ -23,6 +24,9 @@ class Watchdog {
   virtual base::Result<void> keep_alive() = 0;
   // Stops it. failed: it goes on, and will end the host (a device that cannot be stopped).
   virtual base::Result<void> disarm() = 0;
+
+  // Another configuration, from the next arm() on. Only while it does not run.
+  virtual void reload(const patroni::WatchdogConfig& config) = 0;
 };
 
 }  // namespace holdfast::ports

@@ -14,6 +14,7 @@ class Watchdog final : public ports::Watchdog {
   base::Result<Duration> arm(Duration timeout) override;
   base::Result<void> keep_alive() override;
   base::Result<void> disarm() override;
+  void reload(const patroni::WatchdogConfig&) override {}  // the host has one device
 
  private:
   void count_down();

@@ -19,19 +19,19 @@ using base::ErrorKind;
 using base::fail;
 using base::Result;
 
-class Device : public ports::Watchdog {
+class Device {
  public:
   explicit Device(std::string path) : path_(std::move(path)) {}
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;
   // Without 'V': an agent that is killed is no reason to let a primary go on that nobody looks after.
-  ~Device() override {
+  virtual ~Device() {
     if (descriptor_ >= 0) close(descriptor_);
   }
 
-  bool usable() const override { return access(path_.c_str(), W_OK) == 0; }
+  bool usable() const { return access(path_.c_str(), W_OK) == 0; }
 
-  Result<Duration> arm(Duration timeout) override {
+  Result<Duration> arm(Duration timeout) {
     const bool fresh = descriptor_ < 0;
     if (fresh) {
       // Not blocking: a pipe without a reader must not stop the agent.
@@ -44,9 +44,9 @@ class Device : public ports::Watchdog {
     return set;
   }
 
-  Result<void> keep_alive() override { return put("1"); }
+  Result<void> keep_alive() { return put("1"); }
 
-  Result<void> disarm() override {
+  Result<void> disarm() {
     if (descriptor_ < 0) return {};
     auto stopped = can_be_stopped() ? put("V") : fail(ErrorKind::failed, "{} cannot be stopped", path_);
     close(std::exchange(descriptor_, -1));
@@ -115,23 +115,35 @@ class TestingDevice final : public Device {
   }
 };
 
-class NoDevice final : public ports::Watchdog {
+// Null: there is none, or nobody wants it.
+std::unique_ptr<Device> make_device(const patroni::WatchdogConfig& config) {
+  if (config.mode == patroni::WatchdogConfig::Mode::off) return nullptr;
+  if (config.driver == "testing") return std::make_unique<TestingDevice>(config.device);
+  if (config.driver == "default") return std::make_unique<LinuxDevice>(config.device);
+  return nullptr;
+}
+
+class ConfiguredWatchdog final : public ports::Watchdog {
  public:
-  bool usable() const override { return false; }
-  Result<Duration> arm(Duration) override {
-    return fail(ErrorKind::unreachable, "there is no watchdog device");
+  explicit ConfiguredWatchdog(const patroni::WatchdogConfig& config) : device_(make_device(config)) {}
+
+  bool usable() const override { return device_ && device_->usable(); }
+  Result<Duration> arm(Duration timeout) override {
+    if (!device_) return fail(ErrorKind::unreachable, "there is no watchdog device");
+    return device_->arm(timeout);
   }
-  Result<void> keep_alive() override { return {}; }
-  Result<void> disarm() override { return {}; }
+  Result<void> keep_alive() override { return device_ ? device_->keep_alive() : Result<void>(); }
+  Result<void> disarm() override { return device_ ? device_->disarm() : Result<void>(); }
+  void reload(const patroni::WatchdogConfig& config) override { device_ = make_device(config); }
+
+ private:
+  std::unique_ptr<Device> device_;
 };
 
 }  // namespace
 
 std::unique_ptr<ports::Watchdog> make_watchdog(const patroni::WatchdogConfig& config) {
-  if (config.mode == patroni::WatchdogConfig::Mode::off) return std::make_unique<NoDevice>();
-  if (config.driver == "testing") return std::make_unique<TestingDevice>(config.device);
-  if (config.driver == "default") return std::make_unique<LinuxDevice>(config.device);
-  return std::make_unique<NoDevice>();
+  return std::make_unique<ConfiguredWatchdog>(config);
 }
 
 }  // namespace holdfast::system

@@ -4,7 +4,7 @@
 
 namespace holdfast::test {
 
-std::unique_ptr<ports::Dcs> EtcdTest::connect(const patroni::EtcdConfig& config) {
+std::unique_ptr<etcd::EtcdDcs> EtcdTest::connect(const patroni::EtcdConfig& config) {
   auto dcs = etcd::make_dcs(runtime_, config);
   if (!dcs) throw std::runtime_error(dcs.error().message);
   return std::move(*dcs);

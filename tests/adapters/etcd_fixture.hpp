@@ -29,7 +29,7 @@ class EtcdTest : public testing::Test {
   }
   void run(base::Task<void> task) { runtime_.run_task(std::move(task)); }
 
-  std::unique_ptr<ports::Dcs> connect(const patroni::EtcdConfig& config);
+  std::unique_ptr<etcd::EtcdDcs> connect(const patroni::EtcdConfig& config);
   static patroni::EtcdConfig at(std::vector<std::uint16_t> ports);  // endpoints on 127.0.0.1, in order
 
   Result<std::int64_t> commit(ports::Dcs& dcs, ports::Transaction transaction) {

@@ -95,6 +95,37 @@ TEST_F(EtcdSecurity, AWatchRenewsItsToken) {
   EXPECT_EQ(next_events(*watch, 1), "k=1");
 }
 
+TEST_F(EtcdSecurity, AnotherLoginIsTaken) {
+  EtcdCluster cluster;
+  cluster.enable_authentication("secret");
+  auto dcs = connect(as(cluster, "root", "guess"));
+  EXPECT_FALSE(put(*dcs, "/k", "1"));
+  ASSERT_TRUE(dcs->reload(as(cluster, "root", "secret")));
+  const auto written = put(*dcs, "/k", "2");
+  EXPECT_TRUE(written) << written.error().message;
+  ASSERT_TRUE(dcs->reload(as(cluster, "root", "guess")));
+  EXPECT_FALSE(put(*dcs, "/k", "3")) << "the token belonged to the former login";
+}
+
+TEST_F(EtcdSecurity, OtherCertificatesAreTaken) {
+  CertificateAuthority ca;
+  EtcdCluster cluster({.tls = &ca, .client_certificates = true});
+  const auto mine = ca.issue("holdfast", {});
+  const patroni::TlsFiles right{ca.file(), mine.certificate, mine.key};
+  auto dcs = connect(with(cluster, {ca.file(), "", ""}));
+  EXPECT_FALSE(put(*dcs, "/k", "1"));
+  ASSERT_TRUE(dcs->reload(with(cluster, right)));
+  const auto written = put(*dcs, "/k", "2");
+  EXPECT_TRUE(written) << written.error().message;
+
+  auto broken = right;
+  broken.key = "/nonexistent/key";
+  const auto refused = dcs->reload(with(cluster, broken));
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("etcd3.key"));
+  EXPECT_TRUE(put(*dcs, "/k", "3")) << "nothing was changed";
+}
+
 TEST_F(EtcdSecurity, AUsernameThatEtcdDoesNotAskForIsNoError) {
   EtcdCluster cluster;
   auto dcs = connect(as(cluster, "root", "secret"));

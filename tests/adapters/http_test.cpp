@@ -252,6 +252,35 @@ TEST_F(Http, AnOccupiedPortIsNamed) {
             fmt::format("cannot listen on 127.0.0.1:{}: Address already in use", server_->port()));
 }
 
+TEST_F(Http, ListensOnOtherAddressesWhenTold) {
+  serve();
+  const auto old = endpoint();
+  HttpClient before(runtime_), after(runtime_);
+  ASSERT_TRUE(ask(before, {}));
+  const auto move_to = [&](std::vector<patroni::HostPort> on) {
+    return runtime_.run_task(server_->listen_instead(std::move(on), in(5s)));
+  };
+  const auto reached = [&](HttpClient& client, HttpEndpoint where) {
+    return runtime_.run_task(client.send(std::move(where), {}, in(5s))).has_value();
+  };
+  ASSERT_TRUE(move_to({{"localhost", 0}}));
+  const HttpEndpoint now{false, "127.0.0.1", server_->port()};
+  EXPECT_TRUE(reached(after, now));
+  EXPECT_TRUE(reached(before, old)) << "a connection that was there goes on";
+  EXPECT_FALSE(reached(after, old));
+
+  const auto refused =
+      move_to({{"127.0.0.1", 0}, {"192.0.2.1", now.port}});  // not an address of this machine
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("cannot listen on 192.0.2.1"));
+  const auto unknown = move_to({{"no-such-host.invalid", now.port}});
+  ASSERT_FALSE(unknown);
+  EXPECT_THAT(unknown.error().message, HasSubstr("no-such-host.invalid"));
+  EXPECT_TRUE(move_to({{"*", now.port}})) << "from an address to all that include it";
+  EXPECT_TRUE(reached(after, now));
+}
+
 TEST_F(Http, StopLetsARequestFinishAndClosesTheIdle) {
   serve();
   HttpClient client(runtime_);

@@ -59,6 +59,20 @@ TEST_F(WatchdogDevice, TellsAPipeWhatItWouldTellTheKernel) {
   close(fifo);
 }
 
+TEST_F(WatchdogDevice, CanBeExchangedWhileItDoesNotRun) {
+  const auto watchdog = system::make_watchdog({.mode = WatchdogConfig::Mode::off});
+  EXPECT_FALSE(watchdog->usable());
+  watchdog->reload({.mode = WatchdogConfig::Mode::automatic, .driver = "testing", .device = pipe_});
+  EXPECT_TRUE(watchdog->usable());
+  const int fifo = reader();
+  ASSERT_TRUE(watchdog->arm(15s));
+  EXPECT_EQ(all_from(fifo), "Ctimeout=15\n");
+  ASSERT_TRUE(watchdog->disarm());
+  watchdog->reload({.mode = WatchdogConfig::Mode::off});
+  EXPECT_FALSE(watchdog->arm(15s));
+  close(fifo);
+}
+
 TEST_F(WatchdogDevice, AnAgentThatDiesDoesNotStopIt) {
   const int fifo = reader();
   {

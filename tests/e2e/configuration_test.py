@@ -1,6 +1,8 @@
 """Configuration: read again while a node runs, remembered, checked and generated."""
 
+import contextlib
 import json
+import os
 import signal
 import subprocess
 
@@ -8,7 +10,7 @@ import pytest
 import yaml
 from conftest import BINARY, STACK
 
-from holdfast_dev import config
+from holdfast_dev import config, ports, rest
 from holdfast_dev.console import Failure, wait_for
 from holdfast_dev.ports import HOST
 
@@ -76,17 +78,59 @@ def test_what_needs_a_restart_is_said_with_its_reason(cluster, leader):
     eventually("16384kB is 16MB", lambda: "pending_restart" not in status(leader))
 
 
-def test_a_reload_moves_the_address_of_the_api_but_not_the_watchdog(cluster, leader):
-    log = leader._place.log_file(leader.name)
-    before = log.stat().st_size
-    moved = f"localhost:{leader.ports.rest}"
+def test_a_reload_moves_the_api(cluster, leader):
+    (free,) = ports.free_ports(1)
+    moved = f"localhost:{free}"
 
     def change(node):
-        node["restapi"]["connect_address"] = moved
-        node["watchdog"] = {"mode": "off", "safety_margin": 7}
+        node["restapi"] |= {"listen": f"127.0.0.1:{free}", "connect_address": moved}
     reload(leader, change)
-    eventually("the address", lambda: any(moved in member["api_url"] for member in cluster.members()))
-    assert "the watchdog section is not what it was" in log.read_text(errors="replace")[before:]
+    eventually("the new address answers", lambda: rest.status(free, "/primary") == 200)
+    eventually("the old one is closed", lambda: rest.status(leader.ports.rest, "/primary") == 0)
+    eventually("others are told", lambda: any(moved in member["api_url"] for member in cluster.members()))
+    leader.write_config()
+    reload(leader)
+    eventually("it is back", lambda: leader.is_leader())
+
+
+def test_an_address_that_cannot_be_listened_on_leaves_the_api_where_it_is(leader):
+    log = leader._place.log_file(leader.name)
+    before = log.stat().st_size
+    reload(leader, lambda node: node["restapi"].update(listen="192.0.2.1:8008"))
+    eventually("a message", lambda: "cannot listen on 192.0.2.1:8008" in log.read_text(errors="replace")[before:])
+    assert leader.is_leader()
+
+
+def test_a_reload_takes_the_watchdog(leader):
+    device = leader.directory / "watchdog"
+    os.mkfifo(device)
+    device.chmod(0o666)
+    reader = os.open(device, os.O_RDONLY | os.O_NONBLOCK)
+
+    def heard(what):
+        with contextlib.suppress(BlockingIOError):
+            said.append(os.read(reader, 1000).decode())
+        return what in "".join(said)
+
+    def watched(**settings):
+        said.clear()
+        reload(leader, lambda node: node.update(watchdog={"driver": "testing", "device": str(device), **settings}))
+    said = []
+    ttl = leader._spec.timing.ttl
+    try:
+        watched(mode="automatic", safety_margin=2)
+        eventually("it runs", lambda: heard(f"Ctimeout={ttl - 2}\n"))
+        watched(mode="required", safety_margin=1)
+        eventually("it has another timeout", lambda: heard(f"Ctimeout={ttl - 1}\n"))
+        eventually("it is fed", lambda: heard("11"))
+        watched(mode="off")
+        eventually("it is stopped", lambda: heard("V"))
+        assert leader.accepts_writes()
+    finally:
+        leader.write_config()
+        reload(leader)
+        os.close(reader)
+        device.unlink()
 
 
 def test_a_shared_setting_in_the_file_has_no_effect(leader):

@@ -189,6 +189,28 @@ def test_reinitialize_from_the_leader_uses_no_backup(cluster, nodes):
         ask(replica, "POST", "/reload")
 
 
+@pytest.mark.skipif(STACK == "patroni", reason="a reinitialize of Patroni cannot be given up")
+def test_a_reinitialize_that_is_given_up_while_it_copies_keeps_the_data(cluster, nodes):
+    _, replica = nodes
+    described = replica.config()
+    described["postgresql"]["basebackup"] = [{"max-rate": "32k"}]  # the slowest that there is: minutes
+    mark = replica.data / "still_the_old_data"
+    mark.touch()
+    replica._place.account.write_private(replica.config_file, config.as_yaml(described))
+    try:
+        assert ask(replica, "POST", "/reload")[0] == 202
+        time.sleep(0.5)
+        assert ask(replica, "POST", "/reinitialize") == (200, "text/html", "reinitialize started")
+        wait_for("it copies", lambda: "copying" in status(replica)["holdfast"].get("reinitialize", {}).get("doing", ""), SOON)
+        assert ask(replica, "DELETE", "/reinitialize")[0] == 200
+        cluster.wait_for_redundancy(SOON)
+        assert status(replica)["holdfast"]["last_reinitialize"] == "cancelled"
+        assert mark.exists()
+    finally:
+        replica.write_config()
+        ask(replica, "POST", "/reload")
+
+
 def test_scheduled_switchover(cluster, nodes):
     leader, replica = nodes
     request = {"leader": leader.name, "candidate": replica.name, "scheduled_at": in_seconds(3600)}

@@ -162,6 +162,15 @@ TEST_F(Commands, ReinitWaitsForWhatTheMemberTells) {
   EXPECT_THAT(terminal.written, EndsWith("Reinitialize is completed on: b\n"));
 }
 
+TEST_F(Commands, ReinitTellsWhenItWasGivenUp) {
+  std::function<void()> effect;
+  Member member(runtime, 200, "", [&] { effect(); });
+  effect = [&] { member.says(R"({"state": "running", "holdfast": {"last_reinitialize": "cancelled"}})"); };
+  make_cluster(member.port());
+  EXPECT_NE(run({"reinit", "main", "b", "--wait", "--force"}), 0);
+  EXPECT_THAT(terminal.written, EndsWith("Reinitialize is cancelled on: b\n"));
+}
+
 TEST_F(Commands, FlushTakesBackWhatIsScheduled) {
   Member member(runtime, 200, "scheduled switchover deleted");
   make_cluster(member.port());

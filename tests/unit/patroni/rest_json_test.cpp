@@ -92,6 +92,9 @@ TEST(RestJson, OurOwnStandsAtTheEnd) {
   node.reinitialize = {.doing = "copying the data of a", .share = 0.425};
   EXPECT_THAT(status_body(node),
               testing::HasSubstr(R"("reinitialize": {"doing": "copying the data of a", "percent": 42})"));
+  node.reinitialize.reset();
+  node.last_reinitialize = "cancelled";
+  EXPECT_THAT(status_body(node), testing::EndsWith(R"("epoch": 7, "last_reinitialize": "cancelled"}})"));
 }
 
 // The state of each recorded cluster, with all of Patroni's answers for it.
