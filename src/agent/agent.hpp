@@ -67,6 +67,8 @@ class Agent {
   void read_config_with(ReadConfig read) { read_config_ = std::move(read); }
   // SIGHUP, POST /reload: the node's file is read anew before the next look, which comes at once.
   void request_reload();
+  // The REST API has moved there.
+  void move_api(std::vector<patroni::HostPort> listen, std::string connect_address);
   // Look again now: something has changed that no watch tells.
   void wake() { wake_.set(); }
 

@@ -15,6 +15,8 @@ std::string shown(const std::vector<patroni::HostPort>& addresses) {
   return shown(text);
 }
 
+std::string shown(bool https) { return https ? "https" : "http"; }
+
 // What an agent is known by, or holds open, for as long as it runs.
 void keep_what_is_fixed(const patroni::NodeConfig& present, patroni::NodeConfig& read) {
   const auto keep = [](std::string_view key, const auto& old_value, auto& new_value) {
@@ -27,6 +29,8 @@ void keep_what_is_fixed(const patroni::NodeConfig& present, patroni::NodeConfig&
   keep("name", present.name, read.name);
   keep("namespace", present.dcs_namespace, read.dcs_namespace);
   keep("etcd3.hosts", present.etcd.hosts, read.etcd.hosts);
+  keep("etcd3.srv", present.etcd.srv, read.etcd.srv);
+  keep("etcd3.protocol", present.etcd.tls, read.etcd.tls);
   keep("postgresql.data_dir", present.postgresql.data_dir, read.postgresql.data_dir);
   keep("postgresql.config_dir", present.postgresql.config_dir, read.postgresql.config_dir);
   keep("postgresql.bin_dir", present.postgresql.bin_dir, read.postgresql.bin_dir);
@@ -75,6 +79,13 @@ void Agent::adopt_config(patroni::NodeConfig config) {
   // No settings are without parameters, so what follows is written and reloaded even if it is what it was:
   // somebody may have changed the files.
   if (applied_) applied_->parameters.clear();
+}
+
+void Agent::move_api(std::vector<patroni::HostPort> listen, std::string connect_address) {
+  config_.restapi.listen = std::move(listen);
+  config_.restapi.connect_address = std::move(connect_address);
+  situation_.local.api_url = api_url_of(config_);
+  wake_.set();
 }
 
 }  // namespace holdfast::agent

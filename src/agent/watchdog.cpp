@@ -45,6 +45,7 @@ base::Task<void> Agent::carry_out(ha::ArmWatchdog action) {
   } else {
     telemetry::warning("watchdog: {}", armed.error().message);
     ha::fold_watchdog_failure(local, action.timeout, armed.error().message, now);
+    (void)world_.watchdog.disarm();  // it may have gone on with its former timeout, and nobody feeds it now
   }
   co_return;
 }

@@ -41,9 +41,11 @@ Result<net::TlsContext> tls_for(const patroni::EtcdConfig& config) {
 
 class GatewayDcs final : public EtcdDcs {
  public:
-  explicit GatewayDcs(std::shared_ptr<Gateway> gateway) : gateway_(std::move(gateway)) {}
+  GatewayDcs(std::shared_ptr<Gateway> gateway, bool tls) : gateway_(std::move(gateway)), tls_(tls) {}
 
-  Result<void> reload(const patroni::EtcdConfig& config) override {
+  Result<void> reload(const patroni::EtcdConfig& changed) override {
+    auto config = changed;
+    config.tls = tls_;  // the protocol belongs to the endpoints
     auto tls = tls_for(config);
     if (!tls) return std::unexpected(std::move(tls.error()));
     gateway_->identify_with({config.username, config.password}, std::move(*tls));
@@ -100,6 +102,7 @@ class GatewayDcs final : public EtcdDcs {
 
  private:
   std::shared_ptr<Gateway> gateway_;
+  bool tls_;
 };
 
 }  // namespace
@@ -118,7 +121,7 @@ Result<std::unique_ptr<EtcdDcs>> make_dcs(net::Runtime& runtime, const patroni::
   auto gateway = std::make_shared<Gateway>(
       runtime, net::HttpClient(runtime, {.tls = std::move(*tls)}), std::move(endpoints),
       Credentials{config.username, config.password}, std::move(discovery));
-  return std::make_unique<GatewayDcs>(std::move(gateway));
+  return std::make_unique<GatewayDcs>(std::move(gateway), config.tls);
 }
 
 }  // namespace holdfast::etcd

@@ -23,8 +23,8 @@ namespace holdfast::etcd {
 
 class EtcdDcs : public ports::Dcs {
  public:
-  // Takes certificates and login from `config`, for connections from now on; the endpoints stay. invalid: an
-  // unusable TLS file, and nothing is changed.
+  // Takes certificates and login from `config`, for connections from now on; the endpoints and their protocol
+  // stay. invalid: an unusable TLS file, and nothing is changed.
   virtual base::Result<void> reload(const patroni::EtcdConfig& config) = 0;
 };
 

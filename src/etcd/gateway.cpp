@@ -274,9 +274,11 @@ net::HttpRequest Gateway::request(std::string path, std::string body) const {
 // https://etcd.io/docs/v3.4/op-guide/authentication/
 Task<std::optional<Gateway::Problem>> Gateway::authenticate(net::HttpEndpoint endpoint,
                                                             base::Instant deadline) {
-  Call login{"/v3/auth/authenticate", authenticate_request(credentials_.username, credentials_.password),
-             Effect::none};
+  const auto used = credentials_;
+  Call login{"/v3/auth/authenticate", authenticate_request(used.username, used.password), Effect::none};
   auto outcome = co_await send(endpoint, std::move(login), deadline);
+  if (used != credentials_)
+    co_return co_await authenticate(std::move(endpoint), deadline);  // exchanged meanwhile
   if (outcome) {
     auto token = parse_token(*outcome);
     if (!token) co_return Problem{Meaning::unusable, std::move(token.error())};

@@ -297,6 +297,12 @@ Failure parse_failure(int status, std::string_view source) {
   if (status == 404)
     return {Meaning::unusable,
             "no JSON gateway at /v3: etcd 3.4 or newer is needed, with enable-grpc-gateway: true"};
+  // https://etcd.io/docs/v3.4/op-guide/authentication/#using-tls-common-name
+  if (source.find("CommonName of client") != std::string_view::npos)
+    return {
+        Meaning::refused,
+        "etcd takes no client certificate with a CommonName here while it asks for a user: issue etcd3.cert "
+        "without one"};
   // A proxy in between speaks for itself; it may have passed the request on.
   if (status >= 500) return {Meaning::unknown, fmt::format("HTTP status {}", status)};
   return {Meaning::unusable, fmt::format("HTTP status {} with \"{}\"", status, excerpt(source))};

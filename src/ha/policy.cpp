@@ -72,7 +72,9 @@ std::string policy_document() {
 bool may_accept_writes(const LocalState& local) {
   const auto& instance = local.instance;
   if (instance.data != DataDirectory::valid || instance.process == Process::stopped) return false;
-  if (instance.wal_complete) return false;
+  // Unless it is started again without another decision.
+  const bool restarts = local.job && local.job->kind == JobKind::restart;
+  if (instance.wal_complete && !restarts) return false;
   if (local.job && local.job->kind == JobKind::promote) return true;
   // A rewind begins with the server stopped; what runs meanwhile is crash recovery in single-user mode, which
   // nobody can connect to.

@@ -90,14 +90,14 @@ Verdict hand_over_key(const Situation& s) {
                   fmt::format("PostgreSQL still archives, but {} has all of its WAL", *candidate)};
 }
 
+// What the archiver leaves behind, nobody archives.
+bool archives_for_another(const Situation& s) { return s.local.instance.wal_complete && !is_leader(s); }
+
 // For how long an orderly stop is waited for; absent: as long as it takes. What an asynchronous primary has
 // not sent yet would be lost with it. While /sync binds, that is nothing that was acknowledged, or nobody
-// else can be elected; then the operator says when availability counts more than a clean end. When another
-// leads already, the archiver has all the time it needs: what it leaves behind, nobody archives.
+// else can be elected; then the operator says when availability counts more than a clean end.
 std::optional<base::Duration> stop_time(const Situation& s) {
-  const bool only_archives = s.local.instance.wal_complete.has_value();
-  if (!may_accept_writes(s.local) && !only_archives) return kStandbyStopTime;
-  if (only_archives && !is_leader(s)) return std::nullopt;
+  if (!may_accept_writes(s.local) && !s.local.instance.wal_complete) return kStandbyStopTime;
   const auto timeout = s.settings.primary_stop_timeout;
   const bool obeyed = sync_set_binds(s) && timeout > base::Duration::zero();
   return obeyed ? std::optional(timeout) : std::nullopt;
@@ -107,6 +107,11 @@ std::optional<base::Instant> stop_deadline(const Situation& s) {
   const auto& since = s.local.memory.stopping_since;
   if (!since || !s.local.job || s.local.job->kind != JobKind::stop || s.local.job->immediate)
     return std::nullopt;
+  // It has all the time it needs when another leads. When nobody does, this node is missed.
+  if (archives_for_another(s)) {
+    const auto& leaderless = s.local.memory.leaderless_since;
+    return leaderless ? std::optional(*leaderless + s.settings.ttl) : std::nullopt;
+  }
   const auto time = stop_time(s);
   return time ? std::optional(*since + *time) : std::nullopt;
 }
@@ -114,6 +119,8 @@ std::optional<base::Instant> stop_deadline(const Situation& s) {
 Verdict end_slow_stop(const Situation& s) {
   const auto deadline = stop_deadline(s);
   if (!deadline || s.now < *deadline) return std::nullopt;
+  if (archives_for_another(s))
+    return Proposal{StopPostgres{.immediate = true}, "nobody leads, and PostgreSQL still archives"};
   return Proposal{StopPostgres{.immediate = true},
                   fmt::format("PostgreSQL has not stopped within {}", base::to_string(*stop_time(s)))};
 }

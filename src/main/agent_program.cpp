@@ -169,17 +169,18 @@ std::string shown(const std::vector<patroni::HostPort>& addresses) {
   return text;
 }
 
-// Beside the agent, which waits for no name server.
-base::Task<void> listen_instead(net::HttpServer& rest, net::Runtime& runtime,
-                                std::vector<patroni::HostPort> on,
-                                std::vector<patroni::HostPort>& listens_on) {
-  const auto moved = co_await rest.listen_instead(on, runtime.clock().now() + kResolveTime);
+// Beside the agent, which waits for no name server; others are told the new address when it is served.
+base::Task<void> move_api(net::HttpServer& rest, net::Runtime& runtime, agent::Agent& agent,
+                          patroni::RestApiConfig asked, std::vector<patroni::HostPort>& listens_on) {
+  const auto moved = co_await rest.listen_instead(asked.listen, runtime.clock().now() + kResolveTime);
   if (!moved) {
     telemetry::error("restapi.listen: {}; it stays {}", moved.error().message, shown(listens_on));
+    if (!rest.listens()) listens_on.clear();  // so that a reload tries again
     co_return;
   }
-  telemetry::info("the REST API listens on {} now", shown(on));
-  listens_on = std::move(on);
+  telemetry::info("the REST API listens on {} now", shown(asked.listen));
+  listens_on = asked.listen;
+  agent.move_api(std::move(asked.listen), std::move(asked.connect_address));
 }
 
 // An agent with all its parts, until it ends.
@@ -222,8 +223,11 @@ base::Result<agent::ExitReason> run_node(const std::string& path, const patroni:
     http.set_tls(*to_now);
     peers.set_login(read->ctl.username, read->ctl.password);
     moves.cancel_all();
-    if (read->restapi.listen != listens_on)
-      moves.spawn(listen_instead(rest, runtime, read->restapi.listen, listens_on));
+    if (read->restapi.listen != listens_on) {
+      moves.spawn(move_api(rest, runtime, agent, read->restapi, listens_on));
+      read->restapi.listen = agent.config().restapi.listen;
+      read->restapi.connect_address = agent.config().restapi.connect_address;
+    }
     return read;
   });
   runtime.on_signal(SIGHUP, [&agent] { agent.request_reload(); });

@@ -407,6 +407,8 @@ base::Result<void> HttpServer::start() {
 
 std::uint16_t HttpServer::port() const { return connections_->acceptors.front()->local_endpoint().port(); }
 
+bool HttpServer::listens() const { return !connections_->acceptors.empty(); }
+
 void HttpServer::set_tls(TlsContext tls) { connections_->options.tls = std::move(tls); }
 
 // The old addresses are closed first: an old one and a new one may be the same in part, as * and 127.0.0.1.
@@ -426,7 +428,9 @@ base::Task<base::Result<void>> HttpServer::listen_instead(std::vector<patroni::H
   if (moved) co_return moved;
   all.names.swap(names);
   all.stop_listening();
-  if (const auto back = all.listen(); !back)
+  const auto back = all.listen();
+  if (!back) all.stop_listening();
+  if (!back)
     co_return fail(ErrorKind::refused, "{}; and not as before either: {}", moved.error().message,
                    back.error().message);
   co_return moved;

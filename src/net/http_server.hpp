@@ -49,6 +49,7 @@ class HttpServer {
   // Listens. refused: an address cannot be bound; the message names it and why.
   base::Result<void> start();
   std::uint16_t port() const;  // after start()
+  bool listens() const;
 
   // New certificates, for connections from now on.
   void set_tls(TlsContext tls);

@@ -134,7 +134,10 @@ class ConfiguredWatchdog final : public ports::Watchdog {
   }
   Result<void> keep_alive() override { return device_ ? device_->keep_alive() : Result<void>(); }
   Result<void> disarm() override { return device_ ? device_->disarm() : Result<void>(); }
-  void reload(const patroni::WatchdogConfig& config) override { device_ = make_device(config); }
+  void reload(const patroni::WatchdogConfig& config) override {
+    (void)disarm();
+    device_ = make_device(config);
+  }
 
  private:
   std::unique_ptr<Device> device_;

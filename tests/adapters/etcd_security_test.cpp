@@ -107,6 +107,21 @@ TEST_F(EtcdSecurity, AnotherLoginIsTaken) {
   EXPECT_FALSE(put(*dcs, "/k", "3")) << "the token belonged to the former login";
 }
 
+// etcd's gateway does not know whom it would be: the certificate's CommonName, or the user.
+TEST_F(EtcdSecurity, ACertificateWithACommonNameAndAUserExcludeEachOther) {
+  CertificateAuthority ca;
+  EtcdCluster cluster({.tls = &ca, .client_certificates = true});
+  const auto mine = ca.issue("holdfast", {});
+  cluster.enable_authentication("secret");
+  auto config = as(cluster, "root", "secret");
+  config.files = {ca.file(), mine.certificate, mine.key};
+  auto dcs = connect(config);
+  const auto refused = put(*dcs, "/k", "1");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::refused);
+  EXPECT_THAT(refused.error().message, HasSubstr("issue etcd3.cert without one"));
+}
+
 TEST_F(EtcdSecurity, OtherCertificatesAreTaken) {
   CertificateAuthority ca;
   EtcdCluster cluster({.tls = &ca, .client_certificates = true});

@@ -51,7 +51,13 @@ class Link:
                 near.close()
                 continue
             with self._lock:
-                self._sockets |= {near, far}
+                is_open = self._open.is_set()
+                if is_open:
+                    self._sockets |= {near, far}
+            if not is_open:  # cut since
+                near.close()
+                far.close()
+                continue
             for source, sink in ((near, far), (far, near)):
                 threading.Thread(target=self._pass_on, args=(source, sink), daemon=True).start()
 

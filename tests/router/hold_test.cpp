@@ -110,8 +110,8 @@ TEST_F(HoldTest, ConnectionsWaitWhileTheServerStartsUp) {
   ASSERT_TRUE(eventually([&] { return held() == 1; }));
   // Recovery of a standby whose primary is gone ends only when it is told to; hot_standby = off makes it
   // answer "the database system is not accepting connections" meanwhile, SQLSTATE 57P03.
+  database.kill("b");  // before anybody is sent there: a login that has begun cannot be held any more
   plane_->publish(database.table("b", 2));
-  database.kill("b");
   database.launch("b");
   EXPECT_EQ(client.wait_for(50ms), std::future_status::timeout);
   database.wait_until_ready("b");

@@ -137,5 +137,20 @@ TEST(SlowArchiver, ASwitchoverDoesNotWaitForIt) {
   EXPECT_EQ(story.cluster.what_is_missing(), "") << "and comes back";
 }
 
+// What restarts is a primary again in a moment, whatever the archiver still does.
+TEST(SlowArchiver, ARestartEndsWithTheRightToRun) {
+  Timeouts story(quiet(false));
+  story.leader->longest_archiving = 1h;
+  ASSERT_TRUE(story.cluster.ask_for_restart(*story.leader));
+  ASSERT_TRUE(story.cluster.run_for(1s));
+  auto& network = story.cluster.site().physics.network;
+  const auto etcd = story.cluster.etcd().place();
+  network.link(story.leader->place, etcd).cut = network.link(etcd, story.leader->place).cut = true;
+  ASSERT_TRUE(story.cluster.run_for(15s));
+  EXPECT_EQ(story.count("safety.right_expired"), 1u);
+  EXPECT_FALSE(story.still_leads());
+  ASSERT_TRUE(story.cluster.run_for(2min));
+}
+
 }  // namespace
 }  // namespace holdfast::sim
