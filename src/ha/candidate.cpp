@@ -17,11 +17,12 @@ bool streams_from_us(const Situation& s, std::string_view name) {
          });
 }
 
-// Why `member` cannot take over from this leader; empty when it can.
-std::string obstacle(const Situation& s, const Member& member) {
+// Why `member` cannot take over from this leader; empty when it can. `runs`: its PostgreSQL has been seen to,
+// which an entry in etcd may tell only seconds later.
+std::string obstacle(const Situation& s, const Member& member, bool runs) {
   if (member.name == s.local.name) return "it is the leader";
   if (member.tags.nofailover) return "it is tagged nofailover";
-  if (member.state != MemberState::running) return "its PostgreSQL does not run";
+  if (!runs && member.state != MemberState::running) return "its PostgreSQL does not run";
   if (sync_set_binds(s) && !s.cluster->sync->standbys.contains(member.name))
     return "it is not a synchronous standby";
   if (s.local.instance.status && !streams_from_us(s, member.name))
@@ -121,7 +122,7 @@ std::optional<MemberName> answering_candidate(const Situation& s, const Failover
     const auto* member = s.cluster->member(name);
     if (candidate || !member || (request.candidate && *request.candidate != name)) continue;
     if (needed && report->position <= *needed) continue;
-    if (obstacle(s, *member).empty()) candidate = name;
+    if (obstacle(s, *member, true).empty()) candidate = name;
   }
   if (sync_set_binds(s) && voters <= s.cluster->sync->quorum) return std::nullopt;
   return candidate;
@@ -146,7 +147,7 @@ SwitchoverCheck check_switchover(const Situation& s, const FailoverRequest& requ
   if (request.candidate) {
     const auto* member = s.cluster->member(*request.candidate);
     if (!member) return {false, fmt::format("candidate {} is not a member", *request.candidate)};
-    if (auto why = obstacle(s, *member); !why.empty())
+    if (auto why = obstacle(s, *member, streams_from_us(s, member->name)); !why.empty())
       return {false, fmt::format("candidate {} cannot take over: {}", member->name, why)};
     return {true, fmt::format("to {}", member->name)};
   }
@@ -154,7 +155,7 @@ SwitchoverCheck check_switchover(const Situation& s, const FailoverRequest& requ
   std::string why_not = "there is no other member";
   for (const auto& member : s.cluster->members) {
     if (member.name == s.local.name) continue;
-    const auto why = obstacle(s, member);
+    const auto why = obstacle(s, member, streams_from_us(s, member.name));
     if (why.empty()) return {true, "to any healthy member"};
     why_not = fmt::format("{}: {}", member.name, why);
   }

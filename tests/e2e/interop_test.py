@@ -19,10 +19,9 @@ def holdfast(cluster):
     return stack_named("holdfast", cluster.place.root / "bin" / "holdfast")
 
 
-@pytest.fixture(scope="module")
-def mixed(request):
+def make_mixed(**settings):
     """node1 is Patroni's and bootstraps the cluster, node2 is ours, the router is ours."""
-    made = new_cluster()
+    made = new_cluster(**settings)
     try:
         made.nodes[0].run_with(Classic())
         made.start_etcd()
@@ -37,10 +36,26 @@ def mixed(request):
         discard(made)
 
 
+@pytest.fixture(scope="module")
+def mixed():
+    yield from make_mixed()
+
+
+@pytest.fixture(scope="module")
+def mixed_asynchronous():
+    yield from make_mixed(synchronous_mode=False)
+
+
 @pytest.fixture
 def cluster(request, mixed):
     request.node.used_cluster = mixed
     return mixed
+
+
+@pytest.fixture
+def asynchronous_cluster(request, mixed_asynchronous):
+    request.node.used_cluster = mixed_asynchronous
+    return mixed_asynchronous
 
 
 def lead(cluster, node):
@@ -53,8 +68,20 @@ def lead(cluster, node):
         cluster.wait_for_redundancy(WHOLE_BACK)
 
 
-@pytest.mark.parametrize("first", [0, 1], ids=["from Patroni to Holdfast", "from Holdfast to Patroni"])
+both_ways = pytest.mark.parametrize("first", [0, 1], ids=["from Patroni to Holdfast", "from Holdfast to Patroni"])
+
+
+@both_ways
 def test_switchover(cluster, first):
+    switch_over(cluster, first)
+
+
+@both_ways
+def test_switchover_of_an_asynchronous_cluster(asynchronous_cluster, first):
+    switch_over(asynchronous_cluster, first)
+
+
+def switch_over(cluster, first):
     lead(cluster, cluster.nodes[first])
     with under_load(cluster) as scene:
         scene.happened()
@@ -64,7 +91,7 @@ def test_switchover(cluster, first):
         assert cluster.wait_for_leader_among([scene.other], 20)
 
 
-@pytest.mark.parametrize("first", [0, 1], ids=["from Patroni to Holdfast", "from Holdfast to Patroni"])
+@both_ways
 def test_failover(cluster, first):
     lead(cluster, cluster.nodes[first])
     with under_load(cluster) as scene:
@@ -73,6 +100,18 @@ def test_failover(cluster, first):
         scene.writes_are_back()
         assert cluster.wait_for_leader_among([scene.other], 20)
         scene.leader.start()
+
+
+@both_ways
+def test_failover_of_an_asynchronous_cluster(asynchronous_cluster, first):
+    """No rows are judged: those that the standby had not received yet are lost."""
+    cluster = asynchronous_cluster
+    lead(cluster, cluster.nodes[first])
+    leader, other = cluster.nodes[first], cluster.nodes[1 - first]
+    leader.kill()
+    assert cluster.wait_for_leader_among([other], 30)
+    leader.start()
+    assert cluster.wait_for_redundancy(WHOLE_BACK) is other
 
 
 def test_haproxy_finds_the_leader_by_our_health_checks(cluster):

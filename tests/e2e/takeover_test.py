@@ -30,7 +30,7 @@ def is_agent(pid):
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except (FileNotFoundError, ProcessLookupError):  # it has just ended
         return False
-    return b"agent" in words or any(word.endswith(b"/patroni") for word in words)
+    return b"agent" in words or any(word.endswith((b"/patroni", b"/patroni.py")) for word in words)
 
 
 def is_ours(node):
