@@ -81,6 +81,8 @@ Scenario Scenario::of(std::uint64_t seed) {
   scenario.watchdog = random.chance(0.3) && scenario.ttl - 5 >= scenario.loop_wait;
   choose_timeouts(scenario);
   scenario.slow_archiver = random.chance(0.25);
+  for (const auto kind : {FaultKind::restart_asked, FaultKind::reinitialize_asked, FaultKind::paused})
+    if (random.chance(0.15)) scenario.faults.insert(kind);
   return scenario;
 }
 

@@ -147,7 +147,7 @@ void Server::wait_for_standbys() {
   }
   if (host_.longest_archiving == Duration::zero()) return end(true, false);
   for (const auto& sender : std::exchange(senders_, {})) sender->close_sender(false);
-  step_ = after(draw(Duration::zero(), host_.longest_archiving), &Server::end_cleanly);
+  step_ = after(chance_.between(Duration::zero(), host_.longest_archiving), &Server::end_cleanly);
 }
 
 void Server::end(bool orderly, bool power_lost) {
