@@ -24,6 +24,7 @@
 #include "patroni/host_port.hpp"
 #include "patroni/member_value.hpp"
 #include "postgres/local_postgres.hpp"
+#include "system/systemd.hpp"
 #include "system/watchdog.hpp"
 #include "telemetry/log.hpp"
 
@@ -208,10 +209,14 @@ base::Result<agent::ExitReason> run_node(const std::string& path, const patroni:
       [&api](net::HttpRequest request) { return api.handle(std::move(request)); });
   if (auto started = rest.start(); !started) return base::in("restapi.listen", started.error());
 
-  for (const int signal : {SIGTERM, SIGINT}) runtime.on_signal(signal, [&agent] { agent.request_stop(); });
+  for (const int signal : {SIGTERM, SIGINT})
+    runtime.on_signal(signal, [&agent] {
+      system::notify_stopping();
+      agent.request_stop();
+    });
   auto listens_on = config.restapi.listen;
   base::TaskGroup moves(runtime.executor());
-  agent.read_config_with([&]() -> base::Result<patroni::NodeConfig> {
+  const auto read_config = [&]() -> base::Result<patroni::NodeConfig> {
     auto read = load(path);
     if (!read) return read;
     auto from_now = server_tls(read->restapi);
@@ -229,9 +234,16 @@ base::Result<agent::ExitReason> run_node(const std::string& path, const patroni:
       read->restapi.connect_address = agent.config().restapi.connect_address;
     }
     return read;
+  };
+  agent.read_config_with([&] {
+    system::notify_reloading();
+    auto read = read_config();
+    system::notify_ready();
+    return read;
   });
   runtime.on_signal(SIGHUP, [&agent] { agent.request_reload(); });
   telemetry::info("holdfast {} agent for {} in cluster {}", HOLDFAST_VERSION, config.name, config.scope);
+  system::notify_ready();
   auto reason = agent::ExitReason::stopped;
   runtime.run_task(serve(agent, rest, runtime, reason));
   return reason;

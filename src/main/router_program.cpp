@@ -12,6 +12,7 @@
 #include "net/tls.hpp"
 #include "patroni/router_config_file.hpp"
 #include "router/router.hpp"
+#include "system/systemd.hpp"
 #include "telemetry/log.hpp"
 
 namespace holdfast {
@@ -66,12 +67,16 @@ int serve(const patroni::RouterFile& config) {
     telemetry::critical("{}", started.error().message);
     return kCannotStart;
   }
-  runtime.on_signal(SIGTERM, [&router] { router.stop(); });
-  runtime.on_signal(SIGINT, [&router] { router.stop(); });
+  for (const int signal : {SIGTERM, SIGINT})
+    runtime.on_signal(signal, [&router] {
+      system::notify_stopping();
+      router.stop();
+    });
   telemetry::info(
       "holdfast router {}: cluster {}, read-write on port {}, read-only on {}, API on {}, dashboard on {}",
       HOLDFAST_VERSION, config.scope, router.data_plane().read_write_port(),
       router.data_plane().read_only_port(), router.api_port(), router.dashboard_port());
+  system::notify_ready();
   runtime.run_task(router.run());
   telemetry::info("stopped");
   return 0;

@@ -49,6 +49,8 @@ constexpr std::array kLibpqVariables = {"PGHOST",
                                         "PGSSLMINPROTOCOLVERSION",
                                         "PGSSLMAXPROTOCOLVERSION"};
 
+constexpr std::string_view kServersArenas = "PG_MALLOC_ARENA_MAX";
+
 bool is_passed_on(std::string_view entry) {
   const auto name = entry.substr(0, entry.find('='));
   // NOTIFY_SOCKET: only the agent may tell systemd that the unit is ready. The others may hold secrets of
@@ -191,6 +193,11 @@ system::Command Installation::server_command(std::string_view name,
   command.directory = "/";
   command.argv = std::move(arguments);
   command.argv.insert(command.argv.begin(), program(name));
+  // A limit on the agent's memory is none on the server's; so it is in the unit that comes with Patroni.
+  for (const auto& entry : environment_)
+    if (name_of(entry) == kServersArenas)
+      set(command.environment, "MALLOC_ARENA_MAX", value_of(environment_, kServersArenas));
+  std::erase_if(command.environment, [](const auto& entry) { return name_of(entry) == kServersArenas; });
   return command;
 }
 

@@ -2,13 +2,16 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "system/files.hpp"
 #include "system/os_user.hpp"
 #include "system/process.hpp"
 #include "system/program.hpp"
+#include "system/systemd.hpp"
 #include "system/worker.hpp"
 
 namespace holdfast::system {
@@ -39,6 +42,47 @@ class SystemTest : public testing::Test {
   net::Runtime runtime;
   std::string directory;
 };
+
+// As systemd listens for a unit with Type=notify.
+class SystemdSocket {
+ public:
+  explicit SystemdSocket(const std::string& path) : socket_(socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0)) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+    if (path.front() == '@') address.sun_path[0] = '\0';
+    const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
+    EXPECT_EQ(bind(socket_, reinterpret_cast<sockaddr*>(&address), size), 0);
+    setenv("NOTIFY_SOCKET", path.c_str(), 1);
+  }
+  ~SystemdSocket() {
+    unsetenv("NOTIFY_SOCKET");
+    close(socket_);
+  }
+  SystemdSocket(const SystemdSocket&) = delete;
+  SystemdSocket& operator=(const SystemdSocket&) = delete;
+  std::string heard() const {
+    char buffer[256];
+    const auto count = recv(socket_, buffer, sizeof(buffer), 0);
+    return count > 0 ? std::string(buffer, static_cast<std::size_t>(count)) : "";
+  }
+
+ private:
+  int socket_;
+};
+
+TEST_F(SystemTest, SystemdIsToldHowFarTheServiceIs) {
+  for (const auto& path : {file("notify"), "@holdfast-test-" + std::to_string(getpid())}) {
+    const SystemdSocket systemd(path);
+    notify_ready();
+    EXPECT_EQ(systemd.heard(), "READY=1");
+    notify_reloading();
+    EXPECT_EQ(systemd.heard().substr(0, 27), "RELOADING=1\nMONOTONIC_USEC=");
+    notify_stopping();
+    EXPECT_EQ(systemd.heard(), "STOPPING=1");
+  }
+  notify_ready();  // without systemd: nothing happens
+}
 
 TEST_F(SystemTest, AProgramsLinesAndStatusAreSeen) {
   std::vector<std::string> lines;

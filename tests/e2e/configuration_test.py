@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -131,6 +132,25 @@ def test_a_reload_takes_the_watchdog(leader):
         reload(leader)
         os.close(reader)
         device.unlink()
+
+
+def test_systemd_hears_how_far_the_agent_is(leader, tmp_path):
+    """As for a unit with Type=notify, which Patroni's is: systemd ends what does not say that it is ready."""
+    path = tmp_path / "notify"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(path))
+        systemd.settimeout(SOON)
+        leader.kill_agent()
+        with subprocess.Popen([BINARY, "agent", leader.config_file], stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                              env={**os.environ, "NOTIFY_SOCKET": str(path)}) as agent:
+            try:
+                assert systemd.recv(100) == b"READY=1"
+                agent.send_signal(signal.SIGHUP)
+                assert systemd.recv(100).startswith(b"RELOADING=1\nMONOTONIC_USEC=")
+                assert systemd.recv(100) == b"READY=1"
+            finally:
+                agent.kill()
+        leader.start()
 
 
 def test_a_shared_setting_in_the_file_has_no_effect(leader):
