@@ -24,6 +24,7 @@
 #include "patroni/host_port.hpp"
 #include "patroni/member_value.hpp"
 #include "postgres/local_postgres.hpp"
+#include "system/init_process.hpp"
 #include "system/systemd.hpp"
 #include "system/watchdog.hpp"
 #include "telemetry/log.hpp"
@@ -294,6 +295,7 @@ int run_agent(int argc, char** argv) {
     case Errand::run:
       break;
   }
+  system::leave_process_one();
   return run(line->path);
 }
 
