@@ -71,6 +71,7 @@ Cluster::Cluster(const Scenario& scenario, std::span<const ha::Rule> rules, Stor
       site_(physics_, judge_),
       chance_(physics_.chance.fork()),
       rules_(rules) {
+  wish_.ttl = granted_.ttl = scenario.ttl;
   physics_.story.read_by(std::move(reader));
   physics_.story.tell("seed", "{}: {}", scenario.seed, to_string(scenario));
   const auto uptime = [this](const Host& host) -> std::optional<Duration> {
@@ -190,7 +191,7 @@ void Cluster::bury_agents() {
     its.agent.reset();
     restart_soon(*host);
   }
-  write_pause();
+  grant_wish();
   burial_ = physics_.time.after(kBurialRound, [this] { bury_agents(); });
 }
 
@@ -243,23 +244,32 @@ bool Cluster::ask_for_reinitialize(Host& host, bool force) {
 }
 
 void Cluster::pause(bool wanted) {
-  pause_wanted_ = wanted;
-  write_pause();
+  wish_.pause = wanted;
+  grant_wish();
 }
 
-void Cluster::write_pause() {
-  const bool can = etcd_.has_quorum() && etcd_.get("/service/sim/config") != nullptr;
-  if (pause_written_ == pause_wanted_ || !can) return;
-  auto config = dynamic_config(scenario_, sync_mode_);
-  if (pause_wanted_) config["pause"] = true;
-  (void)etcd_.commit({{}, {ports::Put{"/service/sim/config", patroni::write_config(config)}}});
-  pause_written_ = pause_wanted_;
+void Cluster::set_ttl(int seconds) {
+  wish_.ttl = seconds;
+  grant_wish();
+}
+
+boost::json::object Cluster::config_with(const SyncMode& mode, const Wish& wish) const {
+  auto config = dynamic_config(scenario_, mode);
+  config["ttl"] = wish.ttl;
+  if (wish.pause) config["pause"] = true;
+  return config;
+}
+
+void Cluster::grant_wish() {
+  if (granted_ == wish_ || !etcd_.has_quorum() || etcd_.get("/service/sim/config") == nullptr) return;
+  const auto config = config_with(sync_mode_, wish_);
+  if (etcd_.commit({{}, {ports::Put{"/service/sim/config", patroni::write_config(config)}}}))
+    granted_ = wish_;
 }
 
 void Cluster::set_sync_mode(SyncMode mode) {
   if (!etcd_.has_quorum() || etcd_.get("/service/sim/config") == nullptr) return;
-  auto config = dynamic_config(scenario_, mode);
-  if (pause_written_) config["pause"] = true;
+  const auto config = config_with(mode, granted_);
   if (etcd_.commit({{}, {ports::Put{"/service/sim/config", patroni::write_config(config)}}}))
     sync_mode_ = mode;
 }

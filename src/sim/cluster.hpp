@@ -52,6 +52,7 @@ class Cluster {
   bool ask_for_reinitialize(Host& host, bool force);
   // Written into etcd as soon as that can be.
   void pause(bool wanted);
+  void set_ttl(int seconds);
   void set_sync_mode(SyncMode mode);
 
   bool agent_runs(const Host& host) const { return node(host).agent != nullptr; }
@@ -73,7 +74,14 @@ class Cluster {
   patroni::NodeConfig config_of(const Host& host) const;
   void decided(const Host& host, const ha::Situation& situation, const ha::Decision& decision);
   void restart_soon(Host& host);
-  void write_pause();
+  // What a person wants of the dynamic configuration, beside how commits are confirmed.
+  struct Wish {
+    bool pause = false;
+    int ttl = 0;
+    bool operator==(const Wish&) const = default;
+  };
+  void grant_wish();
+  boost::json::object config_with(const SyncMode& mode, const Wish& wish) const;
   std::string what_is_missing_of_sync(const Host& leader) const;
   void reset_by_watchdog(Host& host);
   void bury_agents();  // those that have ended by themselves
@@ -90,8 +98,7 @@ class Cluster {
   std::vector<std::unique_ptr<Client>> clients_;
   std::map<std::string, std::uint64_t, std::less<>> decisions_;
   Timer burial_;
-  bool pause_wanted_ = false;
-  bool pause_written_ = false;
+  Wish wish_, granted_;
 };
 
 }  // namespace holdfast::sim

@@ -165,6 +165,12 @@ Faults::Effect Faults::by_a_person(FaultKind kind, Host& host) {
     case FaultKind::paused:
       cluster_.pause(true);
       return {"the cluster is paused", [cluster = &cluster_] { cluster->pause(false); }};
+    case FaultKind::ttl_changed: {
+      const auto ttl = cluster_.scenario().ttl;
+      const auto other = std::max(3, chance_.chance(0.5) ? ttl / 2 : ttl + ttl / 2);
+      cluster_.set_ttl(other);
+      return {fmt::format("ttl is {} s", other), [cluster = &cluster_, ttl] { cluster->set_ttl(ttl); }};
+    }
     case FaultKind::sync_mode_changed: {
       SyncMode mode{chance_.chance(0.6), chance_.chance(0.3), chance_.chance(0.4) ? 2 : 1};
       cluster_.set_sync_mode(mode);

@@ -14,7 +14,7 @@ constexpr std::string_view kFaultNames[] = {
     "etcd_slow",     "etcd_answers_lost", "etcd_stale",        "etcd_compacted",   "lease_lost",
     "calendar_jump", "disk_full",         "slow_host",         "promote_stuck",    "replay_paused",
     "jobs_fail",     "failover_asked",    "sync_mode_changed", "restart_asked",    "reinitialize_asked",
-    "paused"};
+    "paused",        "ttl_changed"};
 static_assert(std::size(kFaultNames) == static_cast<std::size_t>(FaultKind::count));
 
 struct Timing {
@@ -81,7 +81,8 @@ Scenario Scenario::of(std::uint64_t seed) {
   scenario.watchdog = random.chance(0.3) && scenario.ttl - 5 >= scenario.loop_wait;
   choose_timeouts(scenario);
   scenario.slow_archiver = random.chance(0.25);
-  for (const auto kind : {FaultKind::restart_asked, FaultKind::reinitialize_asked, FaultKind::paused})
+  for (const auto kind :
+       {FaultKind::restart_asked, FaultKind::reinitialize_asked, FaultKind::paused, FaultKind::ttl_changed})
     if (random.chance(0.15)) scenario.faults.insert(kind);
   return scenario;
 }

@@ -37,11 +37,12 @@ enum class FaultKind {
   promote_stuck,
   replay_paused,
   jobs_fail,
-  failover_asked,     // by a person, as are the next four
+  failover_asked,     // by a person, as are the next five
   sync_mode_changed,  // priority or quorum, how many, strict or not; never off
   restart_asked,
   reinitialize_asked,
   paused,
+  ttl_changed,
   count
 };
 std::string_view to_string(FaultKind kind);
