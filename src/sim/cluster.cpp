@@ -307,7 +307,33 @@ std::string Cluster::what_is_missing() const {
     if (const auto slot = missing_slot(site_, scenario_, *host); !slot.empty())
       return fmt::format("{} lacks slot {}", host->name, slot);
   }
+  if (auto left = what_is_not_put_in_order(*leader); !left.empty()) return left;
   return scenario_.synchronous ? what_is_missing_of_sync(*leader) : "";
+}
+
+// What nothing depends on at once, and others rely on later.
+std::string Cluster::what_is_not_put_in_order(const Host& leader) const {
+  if (etcd_.get("/service/sim/failover") != nullptr) return "a request to hand over is still there";
+  const auto& data = leader.data;
+  if (data.checkpoint_timeline != data.wal.last().timeline)
+    return "there was no checkpoint after the promotion";
+  const auto* history = etcd_.get("/service/sim/history");
+  const auto entries =
+      history == nullptr ? std::nullopt : std::optional(patroni::parse_history(history->value));
+  const bool recorded = entries && *entries && !(*entries)->empty() && !data.history.empty() &&
+                        (*entries)->back().timeline == data.history.back().timeline;
+  if (!data.history.empty() && !recorded) return "/history lacks the last timeline";
+  const auto* failsafe = etcd_.get("/service/sim/failsafe");
+  for (const auto& host : site_.hosts) {
+    if (scenario_.failsafe &&
+        (failsafe == nullptr || !failsafe->value.contains(fmt::format("\"{}\"", host->name))))
+      return fmt::format("/failsafe lacks {}", host->name);
+    if (host.get() == &leader) continue;
+    if (host->watchdog.fires.pending()) return fmt::format("the watchdog of {} still runs", host->name);
+    if (!host->data.sync_names.empty())
+      return fmt::format("{} would wait for {} as primary", host->name, host->data.sync_names);
+  }
+  return "";
 }
 
 }  // namespace holdfast::sim

@@ -83,6 +83,7 @@ class Cluster {
   void grant_wish();
   boost::json::object config_with(const SyncMode& mode, const Wish& wish) const;
   std::string what_is_missing_of_sync(const Host& leader) const;
+  std::string what_is_not_put_in_order(const Host& leader) const;
   void reset_by_watchdog(Host& host);
   void bury_agents();  // those that have ended by themselves
 

@@ -67,6 +67,7 @@ Faults::Effect Faults::apply(FaultKind kind) {
   if (kind <= FaultKind::host_frozen) return on_host(kind, victim());
   if (kind <= FaultKind::lossy_link) return on_network(kind, victim());
   if (kind <= FaultKind::lease_lost) return on_etcd(kind);
+  if (kind == FaultKind::watchdog_lost) return on_host(kind, victim());
   if (kind >= FaultKind::failover_asked) return by_a_person(kind, victim());
   return on_host(kind, victim());
 }
@@ -137,6 +138,9 @@ Faults::Effect Faults::on_host(FaultKind kind, Host& host) {
     case FaultKind::replay_paused:
       host.trouble.replay_paused = true;
       return {fmt::format("{} replays nothing", host.name), [=] { target->trouble.replay_paused = false; }};
+    case FaultKind::watchdog_lost:
+      host.watchdog.present = false;
+      return {fmt::format("{} has no watchdog", host.name), [=] { target->watchdog.present = true; }};
     case FaultKind::jobs_fail:
       host.trouble.job_fails = 0.5;
       return {fmt::format("half of the jobs of {} fail", host.name), [=] { target->trouble.job_fails = 0; }};

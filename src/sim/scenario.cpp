@@ -14,7 +14,7 @@ constexpr std::string_view kFaultNames[] = {
     "etcd_slow",     "etcd_answers_lost", "etcd_stale",        "etcd_compacted",   "lease_lost",
     "calendar_jump", "disk_full",         "slow_host",         "promote_stuck",    "replay_paused",
     "jobs_fail",     "failover_asked",    "sync_mode_changed", "restart_asked",    "reinitialize_asked",
-    "paused",        "ttl_changed"};
+    "paused",        "ttl_changed",       "watchdog_lost"};
 static_assert(std::size(kFaultNames) == static_cast<std::size_t>(FaultKind::count));
 
 struct Timing {
@@ -84,6 +84,7 @@ Scenario Scenario::of(std::uint64_t seed) {
   for (const auto kind :
        {FaultKind::restart_asked, FaultKind::reinitialize_asked, FaultKind::paused, FaultKind::ttl_changed})
     if (random.chance(0.15)) scenario.faults.insert(kind);
+  if (scenario.watchdog && random.chance(0.5)) scenario.faults.insert(FaultKind::watchdog_lost);
   return scenario;
 }
 

@@ -43,6 +43,7 @@ enum class FaultKind {
   reinitialize_asked,
   paused,
   ttl_changed,
+  watchdog_lost,  // the device of a host, for a while
   count
 };
 std::string_view to_string(FaultKind kind);
