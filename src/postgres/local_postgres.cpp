@@ -43,7 +43,7 @@ Task<Result<std::unique_ptr<LocalPostgres>>> LocalPostgres::open(net::Runtime& r
 }
 
 Task<void> LocalPostgres::Parts::observe_server(ha::Instance& instance, base::Instant deadline) {
-  auto status = co_await status_query.ask(site.heartbeat, deadline);
+  auto status = co_await status_query.ask(site, deadline);
   if (status) {
     instance.status = std::move(*status);
     co_return;
@@ -156,7 +156,7 @@ Task<Result<pg::Lsn>> LocalPostgres::end_of_wal(base::Instant deadline) {
 Task<Result<pg::TimelineHistory>> LocalPostgres::own_history(base::Instant deadline) {
   auto& site = parts_->site;
   if (site.postmaster.look() == ha::Process::running) {
-    const auto status = co_await parts_->status_query.ask(site.heartbeat, deadline);
+    const auto status = co_await parts_->status_query.ask(site, deadline);
     if (!status) co_return std::unexpected(status.error());
     co_return local_history(site, status->timeline);
   }

@@ -3,11 +3,15 @@
 #include <algorithm>
 
 #include "pg/setting_value.hpp"
+#include "postgres/logins.hpp"
 
 namespace holdfast::postgres {
 namespace {
 
 using base::ErrorKind;
+using namespace std::chrono_literals;
+
+constexpr base::Duration kIdentifyAgain = 500ms;  // a connection of its own each time
 
 // A primary's timeline is in the name of its WAL file: pg_control shows the new one only after the first
 // checkpoint that follows a promotion. A standby's is the newest of what it receives, what it has replayed
@@ -106,8 +110,8 @@ std::vector<ha::PendingSetting> read_pending_restart(const Rows& rows) {
 
 }  // namespace
 
-base::Task<base::Result<ha::ServerStatus>> StatusQuery::ask(Session& session, base::Instant deadline) {
-  const auto results = co_await session.query(kStatus, deadline);
+base::Task<base::Result<ha::ServerStatus>> StatusQuery::ask(Site& site, base::Instant deadline) {
+  const auto results = co_await site.heartbeat.query(kStatus, deadline);
   if (!results) co_return std::unexpected(results.error());
   if (results->size() != 4 || results->front().count() != 1)
     co_return base::fail(ErrorKind::failed, "the status query returned something else than a status");
@@ -115,15 +119,42 @@ base::Task<base::Result<ha::ServerStatus>> StatusQuery::ask(Session& session, ba
   status.standbys = read_standbys((*results)[1]);
   status.slots = read_slots((*results)[2]);
   status.pending_restart = read_pending_restart((*results)[3]);
-  status.timeline = newest_timeline(status);
+  status.timeline = co_await newest_timeline(site, status, deadline);
   co_return status;
 }
 
-pg::Timeline StatusQuery::newest_timeline(const ha::ServerStatus& status) {
-  if (started_at_ != status.started_at) newest_ = 0;
+namespace {
+
+// What replay has reached, in PostgreSQL's memory only. Nothing: it could not be asked.
+// https://www.postgresql.org/docs/15/protocol-replication.html
+base::Task<std::optional<pg::Timeline>> replayed_timeline(Site& site, base::Instant deadline) {
+  auto login = local_login(site.config, site.settings, site.installation.user().name);
+  login.emplace_back("replication", "database");  // as any other login for pg_hba.conf
+  auto connection = co_await Connection::open(site.runtime, std::move(login), deadline);
+  if (!connection) co_return std::nullopt;
+  const auto answer = co_await connection->query("IDENTIFY_SYSTEM", deadline);
+  if (!answer || answer->empty() || answer->front().count() != 1) co_return std::nullopt;
+  co_return static_cast<pg::Timeline>(answer->front().number(0, 1));
+}
+
+}  // namespace
+
+base::Task<pg::Timeline> StatusQuery::newest_timeline(Site& site, const ha::ServerStatus& status,
+                                                      base::Instant deadline) {
+  if (started_at_ != status.started_at) {
+    newest_ = 0;
+    identified_at_.reset();
+  }
   started_at_ = status.started_at;
   newest_ = std::max(newest_, status.timeline);
-  return newest_;
+  const auto now = site.runtime.clock().now();
+  const bool known = !status.in_recovery || status.receiver_streaming ||
+                     (identified_at_ && now < *identified_at_ + kIdentifyAgain);
+  if (known) co_return newest_;
+  identified_at_ = now;
+  if (const auto replayed = co_await replayed_timeline(site, deadline))
+    newest_ = std::max(newest_, *replayed);
+  co_return newest_;
 }
 
 }  // namespace holdfast::postgres

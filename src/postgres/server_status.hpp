@@ -6,19 +6,23 @@
 #include "base/time.hpp"
 #include "ha/instance.hpp"
 #include "postgres/connection.hpp"
+#include "postgres/site.hpp"
 
 namespace holdfast::postgres {
 
 class StatusQuery {
  public:
-  base::Task<base::Result<ha::ServerStatus>> ask(Session& session, base::Instant deadline);
+  base::Task<base::Result<ha::ServerStatus>> ask(Site& site, base::Instant deadline);
 
  private:
-  // A standby that lost its receiver no longer says which timeline it replays. Timelines only grow while a
-  // server lives, so the newest one seen since it started still holds.
-  pg::Timeline newest_timeline(const ha::ServerStatus& status);
+  // A standby that lost its receiver no longer says in SQL which timeline it replays, only to a replication
+  // connection. Timelines only grow while a server lives, so the newest one seen since it started still
+  // holds.
+  base::Task<pg::Timeline> newest_timeline(Site& site, const ha::ServerStatus& status,
+                                           base::Instant deadline);
   std::optional<base::WallTime> started_at_;
   pg::Timeline newest_ = 0;
+  std::optional<base::Instant> identified_at_;
 };
 
 }  // namespace holdfast::postgres

@@ -172,6 +172,30 @@ TEST_F(PostgresLifecycle, APromotedStandbyTakesWritesOnANewTimeline) {
   EXPECT_EQ(history[0].timeline, 1u);
 }
 
+// Neither a restart point nor a receiver tells it: only PostgreSQL's memory knows. A standby that took itself
+// for older than the last failover would not lead.
+TEST_F(PostgresLifecycle, AStandbyKnowsItsTimelineWhenItsUpstreamIsGone) {
+  PostgresNode a(runtime, directory, "a"), b(runtime, directory, "b"), c(runtime, directory, "c");
+  const auto streams = [](const auto& i) { return i.status && i.status->receiver_streaming; };
+  a.bootstrap();
+  b.clone(a);
+  b.start_standby(a);
+  b.observe_until(streams);
+  c.clone(a);
+  c.start_standby(b);
+  c.observe_until(streams);
+  a.stop();
+  b.done(b.adapter().promote());
+  b.client().ask("CREATE TABLE t()");
+  const auto written = b.observe().status->position;
+  c.observe_until([&](const auto& i) { return i.status && i.status->replayed >= written; });
+  c.restart_agent();  // it has not seen the new timeline
+  b.stop();
+  const auto seen = c.observe_until([](const auto& i) { return i.status && !i.status->receiver_streaming; });
+  EXPECT_EQ(seen.status->checkpoint_timeline, 1u);
+  EXPECT_EQ(seen.status->timeline, 2u);
+}
+
 TEST_F(PostgresLifecycle, AKilledPostmasterIsNoticedAtOnce) {
   PostgresNode a(runtime, directory, "a");
   a.bootstrap();

@@ -66,6 +66,15 @@ def lead(cluster, node):
         assert answer and answer.status == 200, answer
         cluster.wait_for_leader_among([node], 20)
         cluster.wait_for_redundancy(WHOLE_BACK)
+    for other in cluster.nodes:  # an agent may know of it later than PostgreSQL does
+        if other is not node:
+            wait_for(f"{other.name} says that it follows {node.name}", lambda: follows(other, node), 20)
+
+
+def follows(replica, leader):
+    answers = replica.rest("/replica"), leader.rest("/primary")
+    return all(answer is not None and answer.status == 200 for answer in answers) and \
+        answers[0].json()["timeline"] == answers[1].json()["timeline"]
 
 
 both_ways = pytest.mark.parametrize("first", [0, 1], ids=["from Patroni to Holdfast", "from Holdfast to Patroni"])

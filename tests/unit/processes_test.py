@@ -9,7 +9,7 @@ import time
 import pytest
 
 from holdfast_dev import process, users
-from holdfast_dev.console import Failure
+from holdfast_dev.console import Failure, wait_for
 from holdfast_dev.ports import HOST, default_ports, free_ports, is_free, ports_at, require_free
 
 
@@ -66,7 +66,7 @@ def test_killing_spares_ourselves_even_from_inside(sleeper, monkeypatch):
 def test_a_frozen_node_can_be_killed(sleeper):
     home, child = sleeper
     process.signal_all(home, signal.SIGSTOP)
-    assert {process.stat_of(lodger.pid).state for lodger in process.living_in(home)} == {"T"}
+    wait_for("all are frozen", lambda: {process.stat_of(lodger.pid).state for lodger in process.living_in(home)} == {"T"}, 5)
     process.end_all(home, signal.SIGKILL)
     assert child.wait(5) == -signal.SIGKILL
 
