@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import statistics
 import subprocess
 import tempfile
@@ -60,7 +61,35 @@ def switchover(cluster, leader, other):
     return lambda: None
 
 
-EVENTS = {event.__name__: event for event in (node_killed, postmaster_killed, node_frozen, clean_stop, switchover)}
+def each_restarted(cluster, leader, other):
+    """Every process once, one after another: etcd, the router, the replica's node, the leader's."""
+    for member in cluster.etcd:
+        member.stop(signal.SIGKILL)
+        member.start()
+        wait_for(f"{member.name} is back", member.healthy, 30)
+    cluster.router.stop()
+    cluster.router.start()
+    for node in (other, leader):
+        node.stop()
+        node.start()
+        cluster.wait_for_redundancy(GIVE_UP)
+    return lambda: None
+
+
+def all_restarted(cluster, *_):
+    """Everything is killed at once, and started."""
+    for node in cluster.nodes:
+        node.kill()
+    cluster.router.stop(signal.SIGKILL)
+    for member in cluster.etcd:
+        member.stop(signal.SIGKILL)
+    for part in [*cluster.etcd, *cluster.nodes, cluster.router]:
+        part.start()
+    return lambda: None
+
+
+EVENTS = {event.__name__: event for event in (node_killed, postmaster_killed, node_frozen, clean_stop, switchover,
+                                              each_restarted, all_restarted)}
 
 
 class Stand:
@@ -222,14 +251,14 @@ def run(arguments, binary):
     root.chmod(0o755)
     with contextlib.ExitStack() as cleanup:
         cleanup.callback(shutil.rmtree, root, ignore_errors=True)
-        for number in range(arguments.runs):
+        for number in range(0 if arguments.events else arguments.runs):
             for stack in stacks:
                 say(f"first write, {stack}, run {number + 1}:")
                 seconds = measure_first_write(stack, binary, timing, root / f"first-{stack}-{number}")
                 report["first_write"].setdefault(stack, []).append(seconds)
         stand = Stand(stacks, binary, timing, root)
         cleanup.callback(stand.end)
-        for stack in stacks:
+        for stack in [] if arguments.events else stacks:
             report["idle"][stack] = measure_idle(stand, stack)
             say(f"{stack}, idle: {report['idle'][stack]}")
         for number in range(arguments.runs):

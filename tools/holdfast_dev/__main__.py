@@ -78,7 +78,7 @@ def parser():
     add.add_argument("what", choices=["outage"])
     add.add_argument("--runs", type=int, default=5)
     add.add_argument("--stacks", nargs="+", choices=["holdfast", "patroni"], default=["holdfast", "patroni"])
-    add.add_argument("--events", nargs="+", metavar="EVENT", help="only these")
+    add.add_argument("--events", nargs="+", metavar="EVENT", help="only these, and neither the first write nor idle use")
     add.add_argument("--timing", choices=["default", "quick"], default="default", help="of both stacks")
     add.add_argument("--json", type=Path, default=CHECKOUT / "bench" / "outage" / "results.json", metavar="FILE")
     add.set_defaults(run=bench)
