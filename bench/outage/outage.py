@@ -63,10 +63,7 @@ def switchover(cluster, leader, other):
 
 def each_restarted(cluster, leader, other):
     """Every process once, one after another: etcd, the router, the replica's node, the leader's."""
-    for member in cluster.etcd:
-        member.stop(signal.SIGKILL)
-        member.start()
-        wait_for(f"{member.name} is back", member.healthy, 30)
+    cluster.restart_etcd_one_by_one(30)
     cluster.router.stop()
     cluster.router.start()
     for node in (other, leader):

@@ -7,6 +7,7 @@
 #include <ctime>
 #include <fmt/format.h>
 #include <string>
+#include <string_view>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -33,14 +34,14 @@ int send_to(const std::string& path, std::string_view text) {
   return error;
 }
 
-}  // namespace
-
 void notify_systemd(std::string_view state) {
   const char* path = std::getenv("NOTIFY_SOCKET");
   if (path == nullptr || *path == '\0') return;
   if (const int error = send_to(path, state); error != 0)
     telemetry::warning("telling systemd {}: {}: {}", state, path, std::strerror(error));
 }
+
+}  // namespace
 
 void notify_ready() { notify_systemd("READY=1"); }
 

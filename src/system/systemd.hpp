@@ -5,14 +5,10 @@
 // that guards a database.
 #pragma once
 
-#include <string_view>
-
 namespace holdfast::system {
 
-// To $NOTIFY_SOCKET; does nothing where that is not set, as outside of a unit with Type=notify. Never waits;
-// a message that cannot be sent is logged.
-void notify_systemd(std::string_view state);
-
+// To $NOTIFY_SOCKET; nothing happens where that is not set, as outside of a unit with Type=notify. They never
+// wait; a message that cannot be sent is logged.
 void notify_ready();      // at the start, and when a reload is done
 void notify_reloading();  // a reload begins; READY ends it
 void notify_stopping();

@@ -2,7 +2,6 @@
 whole again without a person."""
 
 import contextlib
-import signal
 import time
 
 from holdfast_dev.console import say, wait_for
@@ -128,10 +127,7 @@ def test_a_switchover_does_not_wait_for_the_archiver(archiving_cluster):
 def test_every_process_is_restarted_once(cluster):
     with under_load(cluster) as scene:
         scene.happened()
-        for member in cluster.etcd:
-            member.stop(signal.SIGKILL)
-            member.start()
-            wait_for(f"{member.name} is back", member.healthy, 20)
+        cluster.restart_etcd_one_by_one(20)
         cluster.router.stop()
         cluster.router.start()
         scene.writes_are_back()

@@ -192,6 +192,12 @@ class Cluster:
         for member in self.etcd if self.owns_etcd else ():
             member.stop(signal.SIGKILL)
 
+    def restart_etcd_one_by_one(self, seconds):
+        for member in self.etcd:
+            member.stop(signal.SIGKILL)
+            member.start()
+            wait_for(f"{member.name} is back", member.healthy, seconds)
+
     # Commands and answers
 
     def switchover_request(self, leader, candidate):
